@@ -9,12 +9,16 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* free() what a `hw_auto_free` pointer names. */
 static inline void hw_cleanup_free(void *pointer)
 {
-    free(*(void **)pointer);
+    void *owned;
+
+    memcpy(&owned, pointer, sizeof(owned)); /* the pointer's own type is not known here */
+    free(owned);
 }
 
 /* close() a `hw_auto_close` descriptor unless it is negative; errno is kept. */

@@ -27,9 +27,14 @@
 int hw_vector_reserve_raw(void **items, size_t *capacity, size_t want, size_t item_bytes);
 
 /* Room for `want` items in all; 0 or -errno. */
-#define hw_vector_reserve(vector, want)                                           \
-    hw_vector_reserve_raw((void **)&(vector)->items, &(vector)->capacity, (want), \
-                          sizeof(*(vector)->items))
+#define hw_vector_reserve(vector, want)                                                   \
+    __extension__({                                                                       \
+        void *hw_items_ = (vector)->items;                                                \
+        int hw_reserved_ = hw_vector_reserve_raw(&hw_items_, &(vector)->capacity, (want), \
+                                                 sizeof(*(vector)->items));               \
+        (vector)->items = hw_items_;                                                      \
+        hw_reserved_;                                                                     \
+    })
 
 /* Append one item; 0 or -errno. */
 #define hw_vector_push(vector, ...)                                    \
