@@ -26,6 +26,7 @@ enum {
     STO_URL_PATH_BYTES = 4096,
     STO_URL_FAULT_BYTES = 256,
     STO_URL_BYTES = 4608,
+    STO_URL_ISCSI_PORT = 3260,
 };
 
 struct sto_portal {
@@ -56,8 +57,9 @@ int sto_url_parse(const char *text, struct sto_url *ret_url, struct hw_error *er
 
 /*
  * As sto_url_parse() for an option's value, where commas end the URL and further key=value words
- * follow: "URL#disk,secret-file=/etc/hawser/l1,ro". Known keys: secret-file. The place after the
- * URL's own words is returned in `ret_rest` (points into `text`, or is "" at its end).
+ * follow: "URL#disk,secret-file=/etc/hawser/l1,ro". Known keys: secret-file; they stand before any
+ * other word. The place after the URL's own words is returned in `ret_rest` (points into `text`, or
+ * is "" at its end).
  */
 int sto_url_parse_option(const char *text, struct sto_url *ret_url, const char **ret_rest,
                          struct hw_error *error);
