@@ -7,7 +7,8 @@
 . /tests/initiator.sh
 
 # within SECONDS COMMAND...: repeats the command until it succeeds; fails when the time is up.
-within() {
+within()
+{
     within_end=$(($(cut -d. -f1 /proc/uptime) + $1))
     shift
     until "$@"; do
@@ -17,6 +18,7 @@ within() {
 }
 
 # reachable ADDRESS: whether the host answers on the network.
-reachable() {
+reachable()
+{
     ping -c 1 -W 1 "$1" >/dev/null 2>&1
 }

@@ -9,7 +9,8 @@ SAVED=/var/target
 
 # target_start IQN PORTAL INITIATOR...: exports each of /dev/vdb.. as LUN 0.. to the initiators
 # named; to everybody when there is none.
-target_start() {
+target_start()
+{
     target_iqn=$1 target_portal=$2
     shift 2
     modprobe ext4 && modprobe dm_delay && modprobe target_core_iblock &&
@@ -36,7 +37,8 @@ target_start() {
 }
 
 # Each disk behind a delay of 0 ms, with its kept reservations, as a LUN of the portal group.
-target_luns() {
+target_luns()
+{
     lun=0
     for disk in /dev/vd[b-z]; do
         [ -b "$disk" ] || continue
@@ -57,7 +59,8 @@ target_luns() {
 }
 
 # Gives LIO back the registrations that APTPL kept; it does not read its own file.
-target_restore() {
+target_restore()
+{
     [ -s "$2" ] || return 0
     entry=''
     while IFS= read -r line; do
@@ -70,7 +73,8 @@ target_restore() {
 }
 
 # Lets an initiator use every LUN; a dead one is dropped after 3 + 3 seconds.
-target_allow() {
+target_allow()
+{
     acl=$1/acls/$2
     mkdir -p "$acl" || return 1
     echo 3 >"$acl/attrib/nopin_timeout"
@@ -82,7 +86,8 @@ target_allow() {
 }
 
 # target_delay LUN READ_MS WRITE_MS: from now on each command of the backend takes so long.
-target_delay() {
+target_delay()
+{
     delay_table=$(dmsetup table "lun$1") || return 1
     # shellcheck disable=SC2086 # START LENGTH delay DEVICE ...
     set -- "$1" "$2" "$3" $delay_table
@@ -91,11 +96,13 @@ target_delay() {
 }
 
 # target_holder LUN: LIO's own word on who holds the reservation.
-target_holder() {
+target_holder()
+{
     cat "$CORE/core/iblock_0/lun$1/pr/res_holder"
 }
 
 # target_registrants LUN: LIO's own list of registrations.
-target_registrants() {
+target_registrants()
+{
     cat "$CORE/core/iblock_0/lun$1/pr/res_pr_registered_i_pts"
 }

@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# test-target --cache DIR: the whole hosts and their SAN do what the ownership tests rest on, shown
-# with other people's programs only: kernel iSCSI between real hosts, reservations by sg_persist
-# enforced by LIO, a conflict seen as EBADE, LUN RESET, and reservations that outlive a power cut
-# of the target (APTPL). No code of ours takes part.
-set -euo pipefail
+# The whole hosts and their SAN do what the ownership tests rest on, shown with other people's
+# programs only: kernel iSCSI between real hosts, reservations by sg_persist enforced by LIO, a
+# conflict seen as EBADE, LUN RESET, and reservations that outlive a power cut of the target
+# (APTPL). No code of ours takes part.
+# shellcheck disable=SC2119,SC2317
+set -eu
 # shellcheck source-path=SCRIPTDIR
-. "$(dirname "$0")/hosts.bash"
-. "$(dirname "$0")/san.bash"
+. "$(dirname "$0")/../tap.sh"
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/hosts.sh"
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/san.sh"
 
-[ "${1:-}" = --cache ] || hosts_fail "usage: test-target --cache DIR"
-hosts_begin "$2"
+hosts_begin
 san_begin
 
 check "h1 logs in" san_login h1
@@ -34,7 +37,8 @@ check "h2 cannot reserve" refused h2 10 "$out --reserve --param-rk=0xb1 $D2" 'co
 check "h1 writes" host_run h1 10 "$WRITE of=$D1"
 check "h2's write is a reservation conflict" refused h2 10 "$WRITE of=$D2" 'Invalid exchange'
 
-stamp() {
+stamp()
+{
     head -c 4096 "$(san_lun_file)" | grep -q "^$1$"
 }
 check "h1 writes a stamp" host_run h1 10 \
@@ -59,4 +63,4 @@ check "a watchdog that nobody feeds resets the host" host_run h2 10 \
     'modprobe softdog soft_margin=2 && : >/dev/watchdog'
 check "h2 was reset" host_gone h2 20
 
-san_done
+tap_done

@@ -5,7 +5,7 @@
 # the distribution's kernel, joined by cables that are Unix sockets in the test's own folder.
 # A test drives them command by command, so one script tells the whole story in order:
 #
-#   . hosts.bash; hosts_begin CACHE [PROGRAM...]
+#   . hosts.sh; hosts_begin [PROGRAM...]
 #   host_boot t cable=a:0:10.90.1.1/24 disk=FILE ...; host_run t 30 'target_start ...'; host_cut t
 #
 # Everything lives in $HOSTS_DIR and ends with the script. A host that outlives its time is killed.
@@ -16,16 +16,18 @@ HOST_LIFE_S=${HOST_LIFE_S:-300} # no host lives longer, whatever happens to the 
 declare -A HOST_PID HOST_IN HOST_OUT HOST_SERIAL
 HOST_OUTPUT=''
 
-hosts_fail() {
+hosts_fail()
+{
     echo "hosts: $1" >&2
     exit 1
 }
 
-# hosts_begin CACHE [PROGRAM...]: makes the image, with these programs in every host's /tests.
-hosts_begin() {
-    local cache=$1 status=0
-    shift
-    HOSTS_IMAGE=$("$HOSTS_HERE/build-image" --cache "$cache") || status=$?
+# hosts_begin [PROGRAM...]: makes the image, with these programs in every host's /tests. Where there
+# can be no hosts the script ends with 77 and the reason.
+hosts_begin()
+{
+    local status=0
+    HOSTS_IMAGE=$("$HOSTS_HERE/build-image") || status=$?
     [ "$status" -eq 0 ] || exit "$status"
     HOSTS_DIR=$(mktemp -d "${TMPDIR:-/tmp}/hawser-hosts.XXXXXX")
     trap hosts_end EXIT
@@ -44,7 +46,8 @@ hosts_begin() {
 }
 
 # Ends every host and removes the folder; keeps it where HOSTS_KEEP is set.
-hosts_end() {
+hosts_end()
+{
     local name
     for name in "${!HOST_PID[@]}"; do
         host_cut "$name"
@@ -60,7 +63,8 @@ hosts_end() {
 # starts a host and returns at once; host_ready waits for it. A cable has the ends 0 and 1.
 # `forward=PORT` gives it a user network (the next device) with that port on the build machine's
 # loopback, see host_forwarded.
-host_boot() {
+host_boot()
+{
     local name=$1 option memory=512 net='' nics=0 rest at
     local -a arguments=()
     shift
@@ -109,18 +113,21 @@ host_boot() {
 }
 
 # A network device whose address follows from a name, so that it is the same after a restart.
-host_nic() {
+host_nic()
+{
     local sum
     sum=$(printf '%s' "$2" | sha256sum)
     echo "virtio-net-pci,romfile=,netdev=n$1,mac=52:54:00:${sum:0:2}:${sum:2:2}:${sum:4:2}"
 }
 
-host_alive() {
+host_alive()
+{
     [ -n "${HOST_PID[$1]:-}" ] && kill -0 "${HOST_PID[$1]}" 2>/dev/null
 }
 
 # One line from the host into the variable named; fails at the deadline or when the host is gone.
-host_line() {
+host_line()
+{
     local name=$1 deadline=$2 ret_line=$3 part='' whole=''
     while :; do
         if IFS= read -r -t 1 -u "${HOST_OUT[$name]}" part; then
@@ -133,7 +140,8 @@ host_line() {
 }
 
 # host_ready NAME...: waits until the hosts take commands.
-host_ready() {
+host_ready()
+{
     local name line deadline=$((SECONDS + 60))
     for name in "$@"; do
         line=''
@@ -148,7 +156,8 @@ host_ready() {
 
 # host_run NAME SECONDS COMMAND: runs a shell command in the host. Output in HOST_OUTPUT; returns
 # its status, 124 when it took too long, 125 when the host is gone (its command may have run).
-host_run() {
+host_run()
+{
     local name=$1 deadline=$((SECONDS + $2)) id line=''
     host_send "$name" "$3"
     id=${HOST_SERIAL[$name]}
@@ -168,14 +177,16 @@ host_run() {
 
 # host_send NAME COMMAND: starts a command without waiting; host_run's answer is then this one's
 # successor's, the outputs of both in HOST_OUTPUT.
-host_send() {
+host_send()
+{
     HOST_SERIAL[$1]=$((HOST_SERIAL[$1] + 1))
     [[ $2 != *$'\n'* ]] || hosts_fail "a command is one line: $2"
     printf '%s %s\n' "${HOST_SERIAL[$1]}" "$2" >&"${HOST_IN[$1]}"
 }
 
 # host_cut NAME: the host loses its power.
-host_cut() {
+host_cut()
+{
     local name=$1
     [ -n "${HOST_PID[$name]:-}" ] || return 0
     if [ -s "$HOSTS_DIR/$name.pid" ] && host_alive "$name"; then
@@ -188,7 +199,8 @@ host_cut() {
 }
 
 # host_gone NAME SECONDS: waits for the host to end by itself (power off, watchdog).
-host_gone() {
+host_gone()
+{
     local deadline=$((SECONDS + $2))
     while host_alive "$1"; do
         [ "$SECONDS" -lt "$deadline" ] || return 1
@@ -197,23 +209,27 @@ host_gone() {
     host_forget "$1"
 }
 
-host_forget() {
+host_forget()
+{
     local in=${HOST_IN[$1]} out=${HOST_OUT[$1]}
     exec {in}>&- {out}>&-
     unset "HOST_PID[$1]" "HOST_IN[$1]" "HOST_OUT[$1]"
 }
 
 # host_stop NAME / host_continue NAME: the host stands still, as under a paused hypervisor.
-host_stop() {
+host_stop()
+{
     kill -STOP "$(cat "$HOSTS_DIR/$1.pid")"
 }
 
-host_continue() {
+host_continue()
+{
     kill -CONT "$(cat "$HOSTS_DIR/$1.pid")"
 }
 
 # host_forwarded NAME: prints ADDRESS:PORT where the host's forwarded port is reached.
-host_forwarded() {
+host_forwarded()
+{
     local at=$HOSTS_DIR/$1.monitor line deadline=$((SECONDS + 20)) in out
     exec {in}<>"$at.in" {out}<>"$at.out"
     echo 'info usernet' >&"$in"

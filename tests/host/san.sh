@@ -2,26 +2,27 @@
 # shellcheck shell=bash
 #
 # The SAN that tests over kernel iSCSI share: target host t, initiator hosts h1 and h2, a cable
-# from t to each; and the few words of TAP they report with. Needs hosts.bash.
+# from t to each; and the few words of TAP they report with. Needs hosts.sh.
 
 SAN_IQN=iqn.2026-11.hawser.test:san
 SAN_INITIATOR=iqn.2026-11.hawser.test # :h1, :h2
 SAN_MB=${SAN_MB:-256}
-SAN_TESTS=0
-SAN_FAILED=0
 
 # The portal of the target as host h1 or h2 sees it.
-san_portal() {
+san_portal()
+{
     echo "10.90.${1#h}.1:3260"
 }
 
 # The LUN's data as it lies on the build machine, to be read outside iSCSI.
-san_lun_file() {
+san_lun_file()
+{
     echo "$HOSTS_DIR/lun0"
 }
 
 # Makes the target's disks: what it keeps through a power cut, and the LUN.
-san_disks() {
+san_disks()
+{
     SAN_KEPT=$HOSTS_DIR/kept
     truncate -s 16M "$SAN_KEPT"
     mkfs.ext4 -q -F "$SAN_KEPT"
@@ -29,7 +30,8 @@ san_disks() {
 }
 
 # Starts or restarts the target host; what its disks hold stays.
-san_target() {
+san_target()
+{
     host_boot t cable=a:0:10.90.1.1/24 cable=b:0:10.90.2.1/24 "disk=$SAN_KEPT" \
         "disk=$(san_lun_file)"
     host_ready t
@@ -37,7 +39,8 @@ san_target() {
         hosts_fail "the target did not start: $HOST_OUTPUT"
 }
 
-san_initiator() {
+san_initiator()
+{
     case $1 in
     h1) host_boot h1 cable=a:1:10.90.1.2/24 ;;
     h2) host_boot h2 cable=b:1:10.90.2.2/24 ;;
@@ -45,19 +48,22 @@ san_initiator() {
 }
 
 # Waits for the initiator host and starts its iscsid.
-san_initiator_ready() {
+san_initiator_ready()
+{
     host_ready "$1"
     host_run "$1" 60 "initiator_start $SAN_INITIATOR:$1" ||
         hosts_fail "$1: iscsid did not start: $HOST_OUTPUT"
 }
 
 # san_login HOST: logs in; the disk's device is in HOST_OUTPUT.
-san_login() {
+san_login()
+{
     host_run "$1" 60 "initiator_login $(san_portal "$1") $SAN_IQN"
 }
 
 # All three hosts, the target serving, the initiators able to log in.
-san_begin() {
+san_begin()
+{
     san_disks
     san_initiator h1
     san_initiator h2
@@ -66,24 +72,24 @@ san_begin() {
     san_initiator_ready h2
 }
 
-# check TEXT COMMAND...: one test; on failure says what the last host command printed.
-check() {
+# check TEXT COMMAND...: one test, in this shell (tap_check's subshell would lose the hosts' state);
+# on failure says what the last host command printed.
+check()
+{
     local text=$1 status=0
     shift
-    SAN_TESTS=$((SAN_TESTS + 1))
     "$@" || status=$?
     if [ "$status" -eq 0 ]; then
-        echo "ok $SAN_TESTS - $text"
-        return 0
+        tap_ok "$text"
+    else
+        tap_not_ok "$text" "status $status: $*
+$HOST_OUTPUT"
     fi
-    SAN_FAILED=$((SAN_FAILED + 1))
-    echo "not ok $SAN_TESTS - $text"
-    echo "# status $status from: $*"
-    printf '%s\n' "$HOST_OUTPUT" | sed 's/^/#   /'
 }
 
 # refused HOST SECONDS COMMAND PATTERN: the command must fail, and say so in these words.
-refused() {
+refused()
+{
     if host_run "$1" "$2" "$3"; then
         return 1
     fi
@@ -91,13 +97,8 @@ refused() {
 }
 
 # answers HOST SECONDS COMMAND PATTERN: the command must succeed and print a line like this.
-answers() {
+answers()
+{
     host_run "$1" "$2" "$3" || return
     printf '%s\n' "$HOST_OUTPUT" | grep -qE "$4"
-}
-
-# The last line: the plan; fails when a test failed or none ran.
-san_done() {
-    echo "1..$SAN_TESTS"
-    [ "$SAN_FAILED" -eq 0 ] && [ "$SAN_TESTS" -gt 0 ]
 }
