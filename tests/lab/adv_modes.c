@@ -4,6 +4,8 @@
  * holds nothing and says which of them the target's reservation stops; `show` prints keys and
  * reservation as a third party sees them; `clear` removes every registration between two scenarios.
  */
+#include "config.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

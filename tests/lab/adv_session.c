@@ -5,6 +5,8 @@
  * another at once. Never names a key that is not its own: preempting the new owner's key would be a
  * takeover, not a fault.
  */
+#include "config.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>

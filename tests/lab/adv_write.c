@@ -4,6 +4,8 @@
  * data for each, built by hand. FORMAT UNIT and SANITIZE are left out: they would destroy what the
  * oracle reads.
  */
+#include "config.h"
+
 #include <stdlib.h>
 
 #include "adversary.h"

@@ -6,6 +6,8 @@
  * the opcodes named by --until-quiet. SIGUSR2: one LOGICAL UNIT RESET. SIGTERM or --seconds: stop
  * and print the counters. It must never be linked with hawser's code.
  */
+#include "config.h"
+
 #include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>

@@ -12,6 +12,8 @@
  * NUMBER" of that owner's blocks range: --first LBA --count BLOCKS, in 512-byte units; status 2:
  * could not judge.
  */
+#include "config.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -6,6 +6,13 @@
  * again at each write. It never changes, drops or reorders bytes itself. Without the page it does
  * nothing. Delays are a function of seed and stamp, so a seed replays them.
  */
+/* config.h is left out: both names of each call are defined here, so neither may be an alias of the
+ * other */
+#undef _FILE_OFFSET_BITS
+#undef _FORTIFY_SOURCE
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -7,6 +7,8 @@
  *   shimctl FILE get NAME                print one field
  *   shimctl FILE show                    print all, NAME=NUMBER a line
  */
+#include "config.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
