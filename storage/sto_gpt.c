@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "common/hw_crc.h"
+#include "common/hw_crc32.h"
 #include "common/hw_cursor.h"
 
 enum {
