@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How a verb ends that could not do its work. Prints, and decides nothing.
+ */
+#include <config.h>
+
+#include "cli/call.h"
+
+#include <jansson.h>
+
+static const char *const kind_names[] = {
+    [HW_ERROR_NONE] = "none",           [HW_ERROR_FAILED] = "failed",
+    [HW_ERROR_USAGE] = "usage",         [HW_ERROR_REFUSED] = "refused",
+    [HW_ERROR_NO_QUORUM] = "no-quorum", [HW_ERROR_TIMED_OUT] = "timed-out",
+};
+
+int cli_fail(const struct cli_call *call, const struct hw_error *error)
+{
+    char line[HW_ERROR_LINE_BYTES];
+
+    (void)hw_error_line(error, line, sizeof(line));
+    if (cli_option_given(call, "json")) {
+        json_t *value =
+            json_pack("{s:{s:s, s:s, s:s, s:s}}", "error", "kind", kind_names[error->kind],
+                      "object", error->object, "reason", error->reason, "remedy", error->remedy);
+
+        /* a text that is not UTF-8 cannot be put in JSON: the line below still says it */
+        if (value)
+            (void)json_dumpf(value, call->out, JSON_ENCODE_ANY | JSON_COMPACT);
+        (void)fputc('\n', call->out);
+        (void)fflush(call->out);
+        json_decref(value);
+    }
+    (void)fprintf(call->err, "hawser: %s\n", line);
+    return hw_error_exit_status(error);
+}
