@@ -134,6 +134,9 @@ struct sto_lun_options {
 int sto_lun_open(const struct sto_url *url, const struct sto_lun_options *options,
                  struct sto_lun **ret_lun, struct hw_error *error);
 
+/* Tell somebody else from now on. */
+void sto_lun_set_notify(struct sto_lun *lun, const struct sto_lun_notify *notify);
+
 /*
  * End all sessions hard (no logout: the target keeps the nexus's state as after a crash; a TCP
  * socket is closed with a reset so that nothing unsent is delivered later), end all operations

@@ -50,6 +50,7 @@ void own_lose(struct sto_own *own, enum sto_own_reason reason, uint64_t key, uin
     own->end_reason = reason;
     own_move(own, STO_OWN_LOST);
     own_emit(own, STO_OWN_ACTION_GATE_HOLD);
+    own_emit(own, STO_OWN_ACTION_DROP); /* nothing that waits in a socket may follow */
     own_notice(own, STO_OWN_NOTICE_LOST, reason, key, generation);
 }
 

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The data gate: two lists of requests, waiting and flying, both in order of arrival. It decides
+ * nothing about ownership: whatever smells of lost ownership shuts it at once and is told to its
+ * owner.
+ */
+#include "config.h"
+
+#include "storage/sto_gate.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUSY_WAIT_NS = 10 * 1000 * 1000 };
+
+struct list {
+    struct sto_request *first, *last;
+    unsigned count;
+};
+
+struct sto_gate {
+    struct sto_lun *lun;
+    void (*event)(void *context, enum sto_gate_event event, uint16_t asc_ascq);
+    void *context;
+    enum sto_gate_state state;
+    struct list waiting, flying;
+    uint64_t last_number;
+    uint64_t drain_number; /* DRAINING: up to and with this one */
+    int64_t lease_until_ns;
+    int64_t busy_until_ns; /* 0: not busy */
+    bool pumping;
+    struct sto_gate_stats stats;
+};
+
+static void list_remove(struct list *list, struct sto_request *request)
+{
+    if (request->previous != NULL)
+        request->previous->next = request->next;
+    else
+        list->first = request->next;
+    if (request->next != NULL)
+        request->next->previous = request->previous;
+    else
+        list->last = request->previous;
+    request->next = request->previous = NULL;
+    list->count--;
+}
+
+/* Into its place by number; new ones go to the end at once. */
+static void list_insert(struct list *list, struct sto_request *request)
+{
+    struct sto_request *before = list->last;
+
+    while (before != NULL && before->number > request->number)
+        before = before->previous;
+    request->previous = before;
+    request->next = before == NULL ? list->first : before->next;
+    if (request->next != NULL)
+        request->next->previous = request;
+    else
+        list->last = request;
+    if (before != NULL)
+        before->next = request;
+    else
+        list->first = request;
+    list->count++;
+}
+
+struct sto_gate *sto_gate_new(struct sto_lun *lun,
+                              void (*event)(void *context, enum sto_gate_event event,
+                                            uint16_t asc_ascq),
+                              void *context)
+{
+    struct sto_gate *gate = calloc(1, sizeof(*gate));
+
+    if (gate == NULL)
+        return NULL;
+    gate->lun = lun;
+    gate->event = event;
+    gate->context = context;
+    gate->state = STO_GATE_HELD;
+    gate->lease_until_ns = INT64_MAX;
+    return gate;
+}
+
+void sto_gate_free(struct sto_gate *gate)
+{
+    free(gate);
+}
+
+static void finish(struct sto_gate *gate, struct sto_request *request)
+{
+    gate->stats.answered++;
+    request->done(request);
+}
+
+static void shut(struct sto_gate *gate, enum sto_gate_event event, uint16_t asc_ascq)
+{
+    if (gate->state == STO_GATE_OPEN || gate->state == STO_GATE_DRAINING)
+        gate->state = STO_GATE_HELD;
+    gate->event(gate->context, event, asc_ascq);
+}
+
+static void check_drained(struct sto_gate *gate)
+{
+    if (gate->state != STO_GATE_DRAINING || gate->flying.count > 0)
+        return;
+    if (gate->waiting.first != NULL && gate->waiting.first->number <= gate->drain_number)
+        return;
+    gate->state = STO_GATE_HELD;
+    gate->event(gate->context, STO_GATE_DRAINED, 0);
+}
+
+static void pump(struct sto_gate *gate);
+
+/* Reservations changed, or a reset: commands of ours may be gone without an answer. */
+static bool attention_matters(uint16_t asc_ascq)
+{
+    return asc_ascq >> 8 == 0x29 || asc_ascq >> 8 == 0x2f ||
+           (asc_ascq >= 0x2a03 && asc_ascq <= 0x2a05);
+}
+
+static void take_back(struct sto_gate *gate, struct sto_request *request)
+{
+    const struct sto_result result = request->op.result;
+
+    if (gate->state == STO_GATE_DEAD) {
+        finish(gate, request);
+        return;
+    }
+    list_insert(&gate->waiting, request);
+    if (result.rc == STO_CONFLICT)
+        shut(gate, STO_GATE_CONFLICT, 0);
+    else if (result.rc == STO_BUSY)
+        gate->busy_until_ns = hw_clock_now_ns(sto_lun_clock(gate->lun)) + BUSY_WAIT_NS;
+    else if (result.rc != STO_UNIT_ATTENTION)
+        shut(gate, STO_GATE_UNKNOWN, 0);
+    else if (attention_matters(result.asc_ascq))
+        shut(gate, STO_GATE_ATTENTION, result.asc_ascq);
+}
+
+static void op_done(struct sto_op *op)
+{
+    struct sto_request *request =
+        (struct sto_request *)((char *)op - offsetof(struct sto_request, op));
+    struct sto_gate *gate = request->gate;
+
+    list_remove(&gate->flying, request);
+    request->flying = false;
+    switch (op->result.rc) {
+    case STO_CONFLICT:
+    case STO_UNIT_ATTENTION:
+    case STO_BUSY:
+    case STO_NOT_SENT:
+    case STO_UNKNOWN:
+    case STO_LOGIN_REFUSED:
+        take_back(gate, request);
+        break;
+    default: /* executed, or refused for a reason that the guest must see */
+        finish(gate, request);
+        break;
+    }
+    pump(gate);
+}
+
+static bool may_pass(const struct sto_gate *gate, const struct sto_request *request)
+{
+    return gate->state == STO_GATE_OPEN ||
+           (gate->state == STO_GATE_DRAINING && request->number <= gate->drain_number);
+}
+
+/* Hand one request to the LUN. False: try no more now. */
+static bool issue(struct sto_gate *gate, struct sto_request *request)
+{
+    int rc;
+
+    memset(&request->op.result, 0, sizeof(request->op.result));
+    request->op.session = STO_SESSION_DATA;
+    request->op.done = op_done;
+    list_remove(&gate->waiting, request);
+    rc = sto_lun_submit(gate->lun, &request->op);
+    if (rc == -ENOMEM || rc == -EAGAIN) {
+        list_insert(&gate->waiting, request);
+        gate->busy_until_ns = hw_clock_now_ns(sto_lun_clock(gate->lun)) + BUSY_WAIT_NS;
+        return false;
+    }
+    if (rc < 0) { /* out of range, misaligned, read-only: the guest's own fault */
+        request->op.result.rc = rc == -EROFS ? STO_READ_ONLY : STO_ILLEGAL;
+        finish(gate, request);
+        return true;
+    }
+    list_insert(&gate->flying, request);
+    request->flying = true;
+    if (request->sent_once)
+        gate->stats.reissued++;
+    request->sent_once = true;
+    return true;
+}
+
+static void pump(struct sto_gate *gate)
+{
+    if (gate->pumping)
+        return;
+    gate->pumping = true;
+    while (gate->waiting.first != NULL && may_pass(gate, gate->waiting.first)) {
+        int64_t now_ns = hw_clock_now_ns(sto_lun_clock(gate->lun));
+
+        if (now_ns < gate->busy_until_ns)
+            break;
+        gate->busy_until_ns = 0;
+        if (now_ns >= gate->lease_until_ns) { /* judged at each submit (timing.md, Feed) */
+            shut(gate, STO_GATE_EXPIRED, 0);
+            break;
+        }
+        if (!issue(gate, gate->waiting.first))
+            break;
+    }
+    gate->pumping = false;
+    check_drained(gate);
+}
+
+int sto_gate_submit(struct sto_gate *gate, struct sto_request *request)
+{
+    if (gate->state == STO_GATE_DEAD)
+        return -ESHUTDOWN;
+    if (request->op.kind < STO_OP_READ || request->op.kind > STO_OP_WRITE_ZEROES)
+        return -EINVAL;
+    request->gate = gate;
+    request->number = ++gate->last_number;
+    request->flying = request->sent_once = false;
+    request->next = request->previous = NULL;
+    gate->stats.submitted++;
+    list_insert(&gate->waiting, request);
+    pump(gate);
+    return 0;
+}
+
+void sto_gate_open(struct sto_gate *gate)
+{
+    if (gate->state == STO_GATE_DEAD)
+        return;
+    gate->state = STO_GATE_OPEN;
+    pump(gate);
+}
+
+void sto_gate_hold(struct sto_gate *gate)
+{
+    if (gate->state != STO_GATE_DEAD)
+        gate->state = STO_GATE_HELD;
+}
+
+void sto_gate_drain(struct sto_gate *gate)
+{
+    if (gate->state == STO_GATE_DEAD)
+        return;
+    gate->state = STO_GATE_DRAINING;
+    gate->drain_number = gate->last_number;
+    pump(gate);
+}
+
+void sto_gate_kill(struct sto_gate *gate)
+{
+    gate->state = STO_GATE_DEAD;
+    while (gate->waiting.first != NULL) {
+        struct sto_request *request = gate->waiting.first;
+
+        list_remove(&gate->waiting, request);
+        request->op.result.rc = request->sent_once ? STO_UNKNOWN : STO_NOT_SENT;
+        finish(gate, request);
+    }
+}
+
+void sto_gate_set_lease(struct sto_gate *gate, int64_t until_ns)
+{
+    gate->lease_until_ns = until_ns;
+}
+
+int64_t sto_gate_next_ns(const struct sto_gate *gate)
+{
+    bool waits = gate->waiting.first != NULL && may_pass(gate, gate->waiting.first);
+
+    return waits && gate->busy_until_ns != 0 ? gate->busy_until_ns : INT64_MAX;
+}
+
+void sto_gate_service(struct sto_gate *gate)
+{
+    pump(gate);
+}
+
+enum sto_gate_state sto_gate_state(const struct sto_gate *gate)
+{
+    return gate->state;
+}
+
+struct sto_gate_stats sto_gate_stats(const struct sto_gate *gate)
+{
+    struct sto_gate_stats stats = gate->stats;
+
+    stats.waiting = gate->waiting.count;
+    stats.flying = gate->flying.count;
+    return stats;
+}
