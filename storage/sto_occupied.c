@@ -138,6 +138,8 @@ static int probe_file(int fd, uint64_t capacity_bytes, uint32_t block_bytes,
                                                           BLKID_SUBLKS_BADCSUM);
     if (rc == 0)
         rc = blkid_probe_enable_partitions(probe, 1);
+    if (rc == 0)
+        rc = blkid_probe_set_partitions_flags(probe, BLKID_PARTS_FORCE_GPT);
     while (rc == 0) {
         rc = blkid_do_probe(probe);
         if (rc == 0)
