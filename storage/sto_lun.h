@@ -193,8 +193,9 @@ struct sto_facts {
 /*
  * Read the facts (INQUIRY, VPD 00h 80h 83h B0h B2h, READ CAPACITY(16), MODE SENSE caching page,
  * PERSISTENT RESERVE IN REPORT CAPABILITIES) on a logged-in LUN. Unit attentions that wait are
- * stepped over and counted. `done` is called once, from sto_lun_service(); on failure the message
- * is in `error` (owned by the LUN until its next call).
+ * stepped over and counted. The data session is asked, or the control session if only that one is
+ * logged in. `done` is called once, from sto_lun_service() or sto_lun_close(); on failure the
+ * message is in `error` (valid during the call). -EBUSY if one is under way, -ENOMEM.
  */
 int sto_identify(struct sto_lun *lun, uint32_t timeout_ms,
                  void (*done)(void *context, int rc, const struct sto_facts *facts,

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading the facts of a LUN: one command after the other, each told by the table below. Unit
+ * attentions that wait (a fresh login has one) are stepped over and counted; nothing else is
+ * retried. A standby node asks too, while another holds an exclusive reservation: what may be
+ * refused then (MODE SENSE) has a careful default.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "storage/sto_cdb.h"
+#include "storage/sto_inquiry.h"
+#include "storage/sto_lun_priv.h"
+#include "storage/sto_pr.h"
+#include "storage/sto_sense.h"
+
+enum { UNIT_ATTENTIONS_MAX = 32, ANSWER_BYTES = 1024, INQUIRY_BYTES = 96, PAGE_BYTES = 252 };
+enum { MODE_BYTES = 192, CAPACITY_BYTES = 32, FULL_STATUS_BYTES = 512, NS_PER_MS = 1000000 };
+
+struct identify {
+    struct sto_lun *lun;
+    struct sto_op op;
+    struct iovec iov;
+    unsigned step;
+    unsigned unit_attentions;
+    int64_t deadline_ns;
+    struct sto_vpd_pages pages;
+    struct sto_facts facts;
+    struct hw_error error;
+    void (*done)(void *context, int rc, const struct sto_facts *facts,
+                 const struct hw_error *error);
+    void *context;
+    uint8_t answer[ANSWER_BYTES];
+};
+
+struct step {
+    uint16_t answer_bytes;
+    uint8_t page; /* asked for only if the target lists it; 0 = always */
+    uint8_t (*cdb)(uint8_t cdb[STO_CDB_BYTES], const struct step *step);
+    /* Judge the answer: 0, or -errno with the message in the error. */
+    int (*judge)(struct identify *identify, size_t bytes);
+};
+
+/* --- ends --- */
+
+static void finish(struct identify *identify, int rc)
+{
+    struct sto_lun *lun = identify->lun;
+
+    if (rc == 0) {
+        lun->facts = identify->facts;
+        lun->facts_known = true;
+    }
+    lun->identify = NULL;
+    identify->done(identify->context, rc, rc == 0 ? &lun->facts : NULL, &identify->error);
+    free(identify);
+}
+
+static int refuse(struct identify *identify, int code, const char *reason, const char *remedy)
+{
+    return hw_error_set(&identify->error, HW_ERROR_FAILED, code, identify->lun->name, reason,
+                        remedy);
+}
+
+/* A command that must succeed did not. */
+static int refuse_result(struct identify *identify, const char *command)
+{
+    const struct sto_result *result = &identify->op.result;
+    const char *words = sto_sense_words(result->sense_key, result->asc_ascq);
+
+    if (result->rc == STO_ILLEGAL && result->asc_ascq == STO_ASC_NO_SUCH_LUN)
+        return refuse(identify, ENXIO, "this LUN does not exist on the target",
+                      "check the number at the end of the URL, and the target's LUN masking");
+    if (result->rc == STO_MEDIUM && result->asc_ascq == STO_ASC_NO_MEDIUM)
+        return refuse(identify, ENOMEDIUM, "has no medium", NULL);
+    if (result->rc == STO_NOT_SENT || result->rc == STO_UNKNOWN)
+        return hw_error_setf(&identify->error, HW_ERROR_TIMED_OUT, ETIMEDOUT, identify->lun->name,
+                             NULL, "%s was not answered: %s", command,
+                             result->detail[0] != '\0' ? result->detail : sto_rc_name(result->rc));
+    return hw_error_setf(&identify->error, HW_ERROR_FAILED, EIO, identify->lun->name, NULL,
+                         "%s failed: %s (%x/%04x%s%s)", command, sto_rc_name(result->rc),
+                         result->sense_key, result->asc_ascq, words != NULL ? ", " : "",
+                         words != NULL ? words : "");
+}
+
+/* --- the steps --- */
+
+static uint8_t ready_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
+{
+    (void)step;
+    return sto_cdb_test_unit_ready(cdb);
+}
+
+/* The first step on every LUN: one that does not speak SCSI says so, and is asked directly. */
+static int judge_ready(struct identify *identify, size_t bytes)
+{
+    struct sto_lun *lun = identify->lun;
+    enum sto_rc rc = identify->op.result.rc;
+    int facts_rc;
+
+    (void)bytes;
+    if (rc == STO_NOT_SENT || rc == STO_UNKNOWN)
+        return refuse_result(identify, "TEST UNIT READY");
+    if (rc == STO_UNSUPPORTED) {
+        facts_rc = lun->ops->facts(lun, &identify->facts, &identify->error);
+        if (facts_rc != -ENOTSUP)
+            return facts_rc < 0 ? facts_rc : 1;
+    }
+    identify->facts.scsi = true;
+    if (rc == STO_OK || rc == STO_CONFLICT)
+        return 0;
+    if (rc == STO_BUSY)
+        return refuse_result(identify, "TEST UNIT READY");
+    /* Not ready, or no such LUN: INQUIRY may know better which. */
+    return identify->op.result.asc_ascq == STO_ASC_NO_SUCH_LUN
+               ? 0
+               : refuse_result(identify, "TEST UNIT READY");
+}
+
+static uint8_t inquiry_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
+{
+    return sto_cdb_inquiry(cdb, step->answer_bytes);
+}
+
+static int judge_inquiry(struct identify *identify, size_t bytes)
+{
+    enum sto_peripheral peripheral;
+
+    if (identify->op.result.rc != STO_OK)
+        return refuse_result(identify, "INQUIRY");
+    if (sto_inquiry_standard(identify->answer, bytes, &identify->facts, &peripheral) < 0)
+        return refuse(identify, EBADMSG, "the answer to INQUIRY is too short", NULL);
+    if (peripheral == STO_PERIPHERAL_ABSENT)
+        return refuse(identify, ENXIO, "this LUN does not exist on the target",
+                      "check the number at the end of the URL, and the target's LUN masking");
+    if (peripheral == STO_PERIPHERAL_OTHER)
+        return refuse(identify, ENXIO, "is not a disk",
+                      "check the number at the end of the URL; LUN 0 is often a controller");
+    return 0;
+}
+
+static uint8_t page_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
+{
+    return sto_cdb_inquiry_page(cdb, step->page, step->answer_bytes);
+}
+
+/* Pages are wanted, not needed: what a target does not tell stays unknown. */
+static int judge_pages(struct identify *identify, size_t bytes)
+{
+    if (identify->op.result.rc == STO_OK)
+        (void)sto_inquiry_pages(identify->answer, bytes, &identify->pages);
+    return 0;
+}
+
+static int judge_serial(struct identify *identify, size_t bytes)
+{
+    if (identify->op.result.rc == STO_OK)
+        (void)sto_inquiry_serial(identify->answer, bytes, &identify->facts);
+    return 0;
+}
+
+static int judge_identification(struct identify *identify, size_t bytes)
+{
+    if (identify->op.result.rc == STO_OK)
+        (void)sto_inquiry_identification(identify->answer, bytes, &identify->facts);
+    return 0;
+}
+
+static int judge_limits(struct identify *identify, size_t bytes)
+{
+    if (identify->op.result.rc == STO_OK)
+        (void)sto_inquiry_block_limits(identify->answer, bytes, &identify->facts);
+    return 0;
+}
+
+static int judge_provisioning(struct identify *identify, size_t bytes)
+{
+    if (identify->op.result.rc == STO_OK)
+        (void)sto_inquiry_provisioning(identify->answer, bytes, &identify->facts);
+    return 0;
+}
+
+static uint8_t capacity_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
+{
+    return sto_cdb_read_capacity(cdb, step->answer_bytes);
+}
+
+static int judge_capacity(struct identify *identify, size_t bytes)
+{
+    if (identify->op.result.rc != STO_OK)
+        return refuse_result(identify, "READ CAPACITY");
+    if (sto_inquiry_capacity(identify->answer, bytes, &identify->facts) < 0)
+        return refuse(identify, EBADMSG, "the target names an impossible capacity or block size",
+                      NULL);
+    return 0;
+}
+
+static uint8_t mode_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
+{
+    return sto_cdb_mode_sense(cdb, STO_MODE_PAGE_CACHING, (uint8_t)step->answer_bytes);
+}
+
+/* Without an answer there may be a cache: it is flushed to be sure. */
+static int judge_mode(struct identify *identify, size_t bytes)
+{
+    identify->facts.write_cache = true;
+    if (identify->op.result.rc == STO_OK) {
+        identify->facts.write_cache = false;
+        if (sto_inquiry_mode(identify->answer, bytes, &identify->facts) < 0)
+            identify->facts.write_cache = true;
+    }
+    return 0;
+}
+
+static uint8_t capabilities_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
+{
+    memset(cdb, 0, STO_CDB_BYTES);
+    return sto_pr_in_cdb(STO_PR_REPORT_CAPABILITIES, step->answer_bytes, cdb);
+}
+
+static int judge_capabilities(struct identify *identify, size_t bytes)
+{
+    struct sto_pr_capabilities capabilities;
+
+    if (identify->op.result.rc != STO_OK)
+        return 0;
+    identify->facts.reservations = true;
+    if (sto_pr_decode_capabilities(identify->answer, bytes, &capabilities) == 0)
+        identify->facts.keeps_over_power_loss = capabilities.keeps_over_power_loss;
+    return 0;
+}
+
+static uint8_t keys_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
+{
+    memset(cdb, 0, STO_CDB_BYTES);
+    return sto_pr_in_cdb(STO_PR_READ_KEYS, step->answer_bytes, cdb);
+}
+
+/* REPORT CAPABILITIES is optional, READ KEYS is what any target with reservations knows. */
+static int judge_keys(struct identify *identify, size_t bytes)
+{
+    if (identify->op.result.rc == STO_OK && bytes >= 8)
+        identify->facts.reservations = true;
+    return 0;
+}
+
+static uint8_t full_status_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
+{
+    memset(cdb, 0, STO_CDB_BYTES);
+    return sto_pr_in_cdb(STO_PR_READ_FULL_STATUS, step->answer_bytes, cdb);
+}
+
+static int judge_full_status(struct identify *identify, size_t bytes)
+{
+    identify->facts.full_status = identify->op.result.rc == STO_OK && bytes >= 8;
+    return 0;
+}
+
+static const struct step steps[] = {
+    { 0, 0, ready_cdb, judge_ready },
+    { INQUIRY_BYTES, 0, inquiry_cdb, judge_inquiry },
+    { PAGE_BYTES, 0, page_cdb, judge_pages },
+    { PAGE_BYTES, STO_VPD_SERIAL, page_cdb, judge_serial },
+    { ANSWER_BYTES, STO_VPD_IDENTIFICATION, page_cdb, judge_identification },
+    { CAPACITY_BYTES, 0, capacity_cdb, judge_capacity },
+    { PAGE_BYTES, STO_VPD_BLOCK_LIMITS, page_cdb, judge_limits },
+    { PAGE_BYTES, STO_VPD_PROVISIONING, page_cdb, judge_provisioning },
+    { MODE_BYTES, 0, mode_cdb, judge_mode },
+    { STO_PR_CAPABILITIES_ANSWER_BYTES, 0, capabilities_cdb, judge_capabilities },
+    { STO_PR_RESERVATION_ANSWER_BYTES, 0, keys_cdb, judge_keys },
+    { FULL_STATUS_BYTES, 0, full_status_cdb, judge_full_status },
+};
+
+enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
+
+/* --- driving them --- */
+
+static void step_done(struct sto_op *op);
+
+/* 0, or -errno and nothing was submitted. */
+static int submit_step(struct identify *identify)
+{
+    const struct step *step = &steps[identify->step];
+    struct sto_op *op = &identify->op;
+    int64_t left_ms = (identify->deadline_ns - hw_clock_now_ns(identify->lun->clock)) / NS_PER_MS;
+
+    memset(identify->answer, 0, sizeof(identify->answer));
+    op->kind = STO_OP_SCSI;
+    op->cdb_bytes = step->cdb(op->cdb, step);
+    op->direction = step->answer_bytes > 0 ? STO_DIRECTION_IN : STO_DIRECTION_NONE;
+    identify->iov.iov_base = identify->answer;
+    identify->iov.iov_len = step->answer_bytes;
+    op->iov = &identify->iov;
+    op->iov_count = step->answer_bytes > 0 ? 1 : 0;
+    op->timeout_ms = left_ms < 1 ? 1 : (uint32_t)left_ms;
+    op->done = step_done;
+    op->context = identify;
+    return sto_lun_submit(identify->lun, op);
+}
+
+static void next_step(struct identify *identify)
+{
+    int rc;
+
+    while (identify->step < STEPS && steps[identify->step].page != 0 &&
+           !sto_inquiry_has_page(&identify->pages, steps[identify->step].page))
+        identify->step++;
+    if (identify->step == STEPS) {
+        finish(identify, 0);
+        return;
+    }
+    rc = submit_step(identify);
+    if (rc < 0)
+        finish(identify, refuse(identify, -rc, "cannot be asked for its facts", NULL));
+}
+
+/* Silence is no answer of any kind: facts are read whole or not at all. */
+static bool never_answered(enum sto_rc rc)
+{
+    return rc == STO_NOT_SENT || rc == STO_UNKNOWN || rc == STO_BUSY;
+}
+
+static void step_done(struct sto_op *op)
+{
+    struct identify *identify = op->context;
+    const struct step *step = &steps[identify->step];
+    size_t bytes = op->result.transferred_bytes < step->answer_bytes
+                       ? (size_t)op->result.transferred_bytes
+                       : step->answer_bytes;
+    int rc;
+
+    if (op->result.rc == STO_UNIT_ATTENTION) {
+        if (++identify->unit_attentions > UNIT_ATTENTIONS_MAX)
+            finish(identify,
+                   refuse(identify, EIO, "the target reports unit attentions endlessly", NULL));
+        else
+            next_step(identify);
+        return;
+    }
+    if (op->result.rc == STO_NOT_SENT && identify->step == 0 && op->session == STO_SESSION_DATA) {
+        op->session = STO_SESSION_CONTROL; /* perhaps only that one is logged in */
+        next_step(identify);
+        return;
+    }
+    if (identify->step > 0 && never_answered(op->result.rc)) {
+        finish(identify, refuse_result(identify, "a command"));
+        return;
+    }
+    rc = step->judge(identify, bytes);
+    if (rc != 0) {
+        finish(identify, rc < 0 ? rc : 0);
+        return;
+    }
+    identify->step++;
+    next_step(identify);
+}
+
+int sto_identify(struct sto_lun *lun, uint32_t timeout_ms,
+                 void (*done)(void *context, int rc, const struct sto_facts *facts,
+                              const struct hw_error *error),
+                 void *context)
+{
+    struct identify *identify;
+    int rc;
+
+    if (lun->identify != NULL)
+        return -EBUSY;
+    identify = calloc(1, sizeof(*identify));
+    if (identify == NULL)
+        return -ENOMEM;
+    identify->lun = lun;
+    identify->done = done;
+    identify->context = context;
+    identify->op.session = STO_SESSION_DATA;
+    identify->deadline_ns =
+        hw_clock_now_ns(lun->clock) +
+        (int64_t)(timeout_ms != 0 ? timeout_ms : lun->io_timeout_ms) * NS_PER_MS;
+    rc = submit_step(identify);
+    if (rc < 0) {
+        free(identify);
+        return rc;
+    }
+    lun->identify = identify;
+    return 0;
+}

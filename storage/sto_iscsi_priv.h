@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The inside of the userspace iSCSI backend, shared by sto_iscsi*.c only. A LUN has two sessions,
+ * each a libiscsi context of its own; every operation inside libiscsi has a `task` (its shadow),
+ * so that an answer that comes after the operation ended finds the shadow and not the operation.
+ */
+#ifndef STO_ISCSI_PRIV_H
+#define STO_ISCSI_PRIV_H
+
+#include <poll.h>
+
+#include <iscsi/iscsi.h>
+#include <iscsi/scsi-lowlevel.h>
+
+#include "storage/sto_cdb.h"
+#include "storage/sto_lun_priv.h"
+#include "storage/sto_resolve.h"
+#include "storage/sto_secret.h"
+
+enum {
+    /* Tasks inside libiscsi at a time: below the command windows of LIO (64) and tgtd (128), so
+     * that what waits, waits in our own queue, where it can be taken back. */
+    STO_ISCSI_TASKS = 60,
+    /* Ended tasks whose memory libiscsi may still read before the output is held back. */
+    STO_ISCSI_RETIRED = 256,
+    STO_ISCSI_IOV = 16, /* iovecs kept inside a task; more are allocated */
+    STO_ISCSI_NAME_BYTES = 224,
+};
+
+enum sto_link {
+    STO_LINK_DOWN,
+    STO_LINK_RESOLVING,
+    STO_LINK_CONNECTING,
+    STO_LINK_LOGGING_IN,
+    STO_LINK_UP,
+    STO_LINK_LOGGING_OUT,
+};
+
+struct sto_iscsi_session;
+
+struct sto_op_list {
+    struct sto_op *first, *last;
+};
+
+/* The shadow of one operation inside libiscsi. */
+struct sto_iscsi_task {
+    struct sto_iscsi_task *next, *previous;
+    struct sto_iscsi_session *session;
+    struct sto_op *op;      /* NULL: ended already, only the memory is still needed */
+    struct scsi_task *scsi; /* NULL for task management and logout */
+    bool answered;          /* libiscsi has called back and forgotten it */
+    uint64_t asked_bytes;
+    uint64_t serial;        /* order of sending */
+    struct scsi_iovec *iov; /* libiscsi changes these while it works: never the caller's own */
+    unsigned iov_room;
+    struct scsi_iovec inline_iov[STO_ISCSI_IOV];
+    uint8_t parameters[STO_UNMAP_RANGE_BYTES];
+};
+
+struct sto_iscsi_tasks {
+    struct sto_iscsi_task *first, *last;
+    unsigned count;
+};
+
+struct sto_iscsi_session {
+    struct sto_iscsi *lun;
+    enum sto_session which;
+    enum sto_link link;
+    struct iscsi_context *context; /* NULL when down */
+    int fd;                        /* libiscsi's, as registered in epoll; -1 none */
+    uint32_t armed;                /* epoll events asked for */
+    bool lost;                     /* libiscsi gave the connection up: tear down soon */
+    bool tearing_down;             /* callbacks come from the context's end */
+    bool clear_older;              /* a LUN reset was answered: older tasks never will be */
+    uint64_t clear_before;         /* serial of that reset */
+    struct sto_op *entry;          /* LOGIN or LOGOUT under way */
+    struct sto_op_list waiting;    /* not yet handed to libiscsi */
+    struct sto_iscsi_tasks active;
+    struct sto_iscsi_tasks retired;
+
+    /* login */
+    unsigned portal;  /* index of the one tried */
+    unsigned address; /* index into the addresses of this portal */
+    unsigned redirects;
+    int64_t login_deadline_ns;
+    int64_t attempt_deadline_ns;
+    struct sto_resolve *resolve;
+    struct sto_addresses addresses;
+    bool redirected;
+    bool refused;    /* the target itself said no */
+    bool logged_out; /* and the logout was answered */
+    char why[STO_DETAIL_BYTES];
+
+    /* NOP-Out (RFC 7143 11.18) */
+    int64_t sent_ns;     /* last command or NOP handed over */
+    int64_t received_ns; /* last answer */
+    int64_t nop_ns;      /* the oldest unanswered NOP-Out was sent; 0 = none */
+    int64_t next_nop_ns;
+};
+
+struct sto_iscsi {
+    struct sto_lun lun; /* first: what callers hold */
+    struct sto_url url;
+    char initiator[STO_ISCSI_NAME_BYTES];
+    struct sto_secret secret; /* empty without CHAP; wiped on close */
+    uint32_t isid_salt;
+    uint32_t node;
+    uint32_t connect_ms;
+    uint32_t nop_ms;
+    int epoll_fd;
+    int timer_fd;
+    int64_t timer_ns; /* when the timer fires; 0 = not set */
+    bool in_service;
+    bool closing;
+    uint64_t serial;
+    struct sto_op_list ended; /* results are in; `done` is called by the next service */
+    struct sto_iscsi_session sessions[STO_SESSIONS];
+    struct sto_iscsi_task *spare; /* free tasks */
+};
+
+/* --- sto_iscsi.c --- */
+
+/* The result is in: queue for delivery. */
+void sto_iscsi_end(struct sto_iscsi *lun, struct sto_op *op);
+/* As sto_iscsi_end() with this rc and these words (may be NULL). */
+void sto_iscsi_end_with(struct sto_iscsi *lun, struct sto_op *op, enum sto_rc rc,
+                        const char *detail);
+/* Have the descriptor readable at `when_ns` at the latest. */
+void sto_iscsi_wake_at(struct sto_iscsi *lun, int64_t when_ns);
+void sto_op_list_add(struct sto_op_list *list, struct sto_op *op);
+struct sto_op *sto_op_list_take(struct sto_op_list *list);
+void sto_op_list_remove(struct sto_op_list *list, struct sto_op *op);
+
+/* --- sto_iscsi_task.c --- */
+
+/* Hand `op` to libiscsi. It always ends later, also when this fails. */
+void sto_iscsi_task_start(struct sto_iscsi_session *session, struct sto_op *op);
+/* End what is over its deadline; returns the earliest deadline left, INT64_MAX if none. */
+int64_t sto_iscsi_task_expire(struct sto_iscsi_session *session, int64_t now_ns);
+/* After a LUN reset was answered: end older tasks, which the target will not answer. */
+void sto_iscsi_task_clear_older(struct sto_iscsi_session *session);
+/* Give memory of ended tasks back if libiscsi has nothing left to send from it. */
+void sto_iscsi_task_recycle(struct sto_iscsi_session *session);
+/* End all operations of the session as unknown (handed over) or not sent (still waiting). */
+void sto_iscsi_task_end_all(struct sto_iscsi_session *session, const char *why);
+/* Free all tasks; the context is gone. */
+void sto_iscsi_task_free_all(struct sto_iscsi_session *session);
+/* True if libiscsi holds no unsent byte. */
+bool sto_iscsi_drained(const struct sto_iscsi_session *session);
+/* The LUN as libiscsi wants it (SAM-5 4.7: flat space addressing above 255). */
+int sto_iscsi_lun_number(const struct sto_iscsi *lun);
+
+/* --- sto_iscsi_login.c --- */
+
+/* Bring the session up for `op` (STO_OP_LOGIN), which ends later. */
+void sto_iscsi_login(struct sto_iscsi_session *session, struct sto_op *op);
+/* Events of the descriptor while connecting or logging in. */
+void sto_iscsi_login_event(struct sto_iscsi_session *session, uint32_t events);
+/* Deadlines and name lookup; returns when to come again. */
+int64_t sto_iscsi_login_tick(struct sto_iscsi_session *session, int64_t now_ns);
+
+/* --- sto_iscsi_session.c --- */
+
+/* End the session in order for `op` (STO_OP_LOGOUT), which ends later. */
+void sto_iscsi_logout(struct sto_iscsi_session *session, struct sto_op *op);
+/* Close the socket (with a reset unless `orderly`), destroy the context, free the tasks. The
+ * operations must have ended. */
+void sto_iscsi_session_discard(struct sto_iscsi_session *session, bool orderly);
+/* The session is over: discard it and end all its operations. `why` goes into the results;
+ * `notify` if the owner does not know yet (then the owner is told, last). */
+void sto_iscsi_session_down(struct sto_iscsi_session *session, const char *why, bool notify);
+/* Events of the session's descriptor. */
+void sto_iscsi_session_event(struct sto_iscsi_session *session, uint32_t events);
+/* True if something waits and libiscsi may be given more. */
+bool sto_iscsi_can_start(const struct sto_iscsi_session *session);
+/* Start what waits, write what can be written, set the events to wait for. */
+void sto_iscsi_session_flush(struct sto_iscsi_session *session);
+/* Wait for what libiscsi wants to wait for. */
+void sto_iscsi_session_arm(struct sto_iscsi_session *session);
+/* Deadlines and NOPs; returns when to come again. */
+int64_t sto_iscsi_session_tick(struct sto_iscsi_session *session, int64_t now_ns);
+
+#endif
