@@ -146,8 +146,8 @@ static void write_done(struct iscsi_context *session, int status, void *command_
     (void)session;
     slot->busy = false;
     slot->adversary->results[slot->op][result]++;
-    if (result == ADV_GOOD)
-        slot->adversary->good_writes++;
+    slot->adversary->good_writes += result == ADV_GOOD;
+    slot->adversary->conflicts += result == ADV_CONFLICT;
     if (task != NULL)
         scsi_free_scsi_task(task);
 }

@@ -62,7 +62,6 @@ static bool take_signals(struct adversary *adversary, int signals)
     while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGUSR1) {
             adversary->quiet = true;
-            printf("{\"event\":\"quiet\"}\n");
         } else if (info.ssi_signo == SIGUSR2) {
             if (adversary->state == ADV_READY && adv_session_reset(adversary) != 0)
                 adversary->broken = true;
@@ -100,6 +99,26 @@ static void act(struct adversary *adversary)
         adv_write_fill(adversary);
 }
 
+/* One line each, once: the lab waits for these instead of sleeping. */
+static void say_progress(struct adversary *adversary)
+{
+    if (!adversary->flooding_said && adversary->good_writes >= adversary->options.depth) {
+        adversary->flooding_said = true;
+        printf("{\"event\":\"flooding\"}\n");
+    }
+    /* quiet: none of the stopped opcodes is left on our side of the wire */
+    if (adversary->quiet && !adversary->quiet_said &&
+        (adversary->session == NULL || adversary->broken ||
+         iscsi_out_queue_length(adversary->session) == 0)) {
+        adversary->quiet_said = true;
+        printf("{\"event\":\"quiet\"}\n");
+    }
+    if (!adversary->conflict_said && adversary->conflicts > 0) {
+        adversary->conflict_said = true;
+        printf("{\"event\":\"conflict\"}\n");
+    }
+}
+
 static int flood(struct adversary *adversary, int signals)
 {
     uint64_t end =
@@ -109,10 +128,7 @@ static int flood(struct adversary *adversary, int signals)
         bool was_broken = adversary->broken;
         act(adversary);
         adv_session_serve(adversary, was_broken ? RELOGIN_MS : SERVE_MS);
-        if (!adversary->flooding_said && adversary->good_writes >= adversary->options.depth) {
-            adversary->flooding_said = true;
-            printf("{\"event\":\"flooding\"}\n");
-        }
+        say_progress(adversary);
     }
     adv_session_end(adversary);
     print_counters(adversary);

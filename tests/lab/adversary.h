@@ -76,13 +76,14 @@ struct adversary {
     enum adv_state state;
     bool broken; /* the session must be torn down by the main loop */
     bool quiet;  /* SIGUSR1 came */
+    bool quiet_said, conflict_said;
     bool was_owner;
     bool pr_busy; /* a reservation command of ours is under way */
     unsigned owning_step, attentions;
     uint64_t random, next_number, logins, resets, next_pr_ms, next_reset_ms;
     uint64_t results[ADV_OP_COUNT][ADV_RESULTS];
     uint64_t pr_results[8][ADV_RESULTS]; /* by service action of PERSISTENT RESERVE OUT */
-    uint64_t good_writes;
+    uint64_t good_writes, conflicts;     /* of write opcodes */
     bool flooding_said;
     struct adv_slot slots[ADV_MAX_DEPTH];
 };
