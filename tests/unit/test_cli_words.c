@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cli/words and the verb tables themselves (cli/verbs, cli/verbs_lun): ranges of arguments, and that each table keeps the
- * rules the parser and the pages rely on.
+ * cli/words and the verb tables themselves (cli/verbs, cli/verbs_lun): ranges of arguments, and
+ * that each table keeps the rules the parser and the pages rely on.
  */
 #include <config.h>
 
