@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The userspace iSCSI backend: the LUN's one descriptor (an epoll over both sessions' sockets and
- * a timer), submission, and delivery of results. Only this file calls an operation's `done`, and
- * only from the service and the close.
+ * a timer), submission, service, and what is read once when it is opened.
  */
 #include "config.h"
 
@@ -13,13 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "common/hw_cleanup.h"
 
-enum { EVENT_TIMER = STO_SESSIONS, EVENTS = 4, NS_PER_S = 1000000000 };
+enum { EVENTS = 4 };
 
 static struct sto_iscsi *iscsi_of(struct sto_lun *lun)
 {
@@ -31,99 +28,24 @@ static int64_t lun_now(const struct sto_iscsi *lun)
     return hw_clock_now_ns(lun->lun.clock);
 }
 
-/* --- lists and results --- */
-
-void sto_op_list_add(struct sto_op_list *list, struct sto_op *op)
-{
-    op->next = NULL;
-    op->previous = list->last;
-    if (list->last != NULL)
-        list->last->next = op;
-    else
-        list->first = op;
-    list->last = op;
-}
-
-void sto_op_list_remove(struct sto_op_list *list, struct sto_op *op)
-{
-    if (op->previous != NULL)
-        op->previous->next = op->next;
-    else
-        list->first = op->next;
-    if (op->next != NULL)
-        op->next->previous = op->previous;
-    else
-        list->last = op->previous;
-    op->next = op->previous = NULL;
-}
-
-struct sto_op *sto_op_list_take(struct sto_op_list *list)
-{
-    struct sto_op *op = list->first;
-
-    if (op != NULL)
-        sto_op_list_remove(list, op);
-    return op;
-}
-
-void sto_iscsi_end(struct sto_iscsi *lun, struct sto_op *op)
-{
-    if (!lun->in_service && lun->ended.first == NULL)
-        sto_iscsi_wake_at(lun, lun_now(lun));
-    sto_op_list_add(&lun->ended, op);
-}
-
-void sto_iscsi_end_with(struct sto_iscsi *lun, struct sto_op *op, enum sto_rc rc,
-                        const char *detail)
-{
-    op->result.rc = rc;
-    if (detail != NULL)
-        snprintf(op->result.detail, sizeof(op->result.detail), "%s", detail);
-    sto_iscsi_end(lun, op);
-}
-
-/* --- time --- */
-
-void sto_iscsi_wake_at(struct sto_iscsi *lun, int64_t when_ns)
-{
-    struct itimerspec spec = { 0 };
-    int64_t wait_ns;
-
-    if (when_ns == INT64_MAX || (lun->timer_ns != 0 && lun->timer_ns <= when_ns))
-        return;
-    wait_ns = when_ns - lun_now(lun);
-    if (wait_ns < 1)
-        wait_ns = 1; /* 0 would disarm */
-    spec.it_value.tv_sec = wait_ns / NS_PER_S;
-    spec.it_value.tv_nsec = wait_ns % NS_PER_S;
-    (void)timerfd_settime(lun->timer_fd, 0, &spec, NULL);
-    lun->timer_ns = when_ns > 0 ? when_ns : 1;
-}
-
 /* --- service --- */
 
 static void take_events(struct sto_iscsi *lun)
 {
     struct epoll_event events[EVENTS];
-    int count = epoll_wait(lun->epoll_fd, events, EVENTS, 0);
+    int count = sto_pump_events(&lun->pump, events, EVENTS);
 
     for (int i = 0; i < count; i++) {
-        uint32_t which = events[i].data.u32;
+        struct sto_iscsi_session *session = &lun->sessions[events[i].data.u32];
 
-        if (which == EVENT_TIMER) {
-            uint64_t expirations;
-
-            if (read(lun->timer_fd, &expirations, sizeof(expirations)) > 0)
-                lun->timer_ns = 0;
-        } else if (lun->sessions[which].context != NULL) {
-            sto_iscsi_session_event(&lun->sessions[which], events[i].events);
-        }
+        if (session->context != NULL)
+            sto_iscsi_session_event(session, events[i].events);
     }
 }
 
 static void tick(struct sto_iscsi *lun)
 {
-    bool needed = lun->timer_ns == 0;
+    bool needed = sto_pump_due(&lun->pump);
     int64_t now_ns;
 
     for (unsigned i = 0; i < STO_SESSIONS; i++) {
@@ -135,23 +57,7 @@ static void tick(struct sto_iscsi *lun)
         return;
     now_ns = lun_now(lun);
     for (unsigned i = 0; i < STO_SESSIONS; i++)
-        sto_iscsi_wake_at(lun, sto_iscsi_session_tick(&lun->sessions[i], now_ns));
-}
-
-/* Call `done` of what has ended by now; what ends meanwhile waits for the next service, so that
- * a caller that submits from `done` to a dead session does not keep us here. */
-static void deliver(struct sto_iscsi *lun)
-{
-    struct sto_op *last = lun->ended.last;
-    struct sto_op *op;
-
-    while ((op = sto_op_list_take(&lun->ended)) != NULL) {
-        bool end = op == last;
-
-        sto_lun_complete(&lun->lun, op);
-        if (end)
-            break;
-    }
+        sto_pump_wake_at(&lun->pump, sto_iscsi_session_tick(&lun->sessions[i], now_ns));
 }
 
 static void iscsi_service_lun(struct sto_lun *base, short revents)
@@ -159,10 +65,10 @@ static void iscsi_service_lun(struct sto_lun *base, short revents)
     struct sto_iscsi *lun = iscsi_of(base);
 
     (void)revents;
-    lun->in_service = true;
+    sto_pump_begin(&lun->pump);
     take_events(lun);
     tick(lun);
-    deliver(lun);
+    sto_pump_deliver(&lun->pump);
     for (unsigned i = 0; i < STO_SESSIONS; i++) {
         struct sto_iscsi_session *session = &lun->sessions[i];
 
@@ -170,11 +76,9 @@ static void iscsi_service_lun(struct sto_lun *base, short revents)
         if (session->context != NULL && !session->lost)
             sto_iscsi_task_recycle(session);
         if (session->lost || session->logged_out || sto_iscsi_can_start(session))
-            sto_iscsi_wake_at(lun, lun_now(lun));
+            sto_pump_wake(&lun->pump);
     }
-    if (lun->ended.first != NULL)
-        sto_iscsi_wake_at(lun, lun_now(lun));
-    lun->in_service = false;
+    sto_pump_end_service(&lun->pump);
 }
 
 /* --- slots --- */
@@ -193,17 +97,16 @@ static int iscsi_submit(struct sto_lun *base, struct sto_op *op)
     } else if (op->kind == STO_OP_LOGOUT) {
         sto_iscsi_logout(session, op);
     } else if (session->link != STO_LINK_UP) {
-        sto_iscsi_end_with(lun, op, STO_NOT_SENT, "the session is down");
+        sto_pump_end_with(&lun->pump, op, STO_NOT_SENT, "the session is down");
         return 0;
     } else {
         sto_op_list_add(&session->waiting, op);
     }
-    if (op->deadline_ns != 0)
-        sto_iscsi_wake_at(lun, op->deadline_ns);
-    if (!lun->in_service) {
+    sto_pump_wake_at(&lun->pump, op->deadline_ns);
+    if (!lun->pump.in_service) {
         sto_iscsi_session_flush(session);
         if (session->lost)
-            sto_iscsi_wake_at(lun, lun_now(lun));
+            sto_pump_wake(&lun->pump);
     }
     return 0;
 }
@@ -215,7 +118,7 @@ static void iscsi_drop(struct sto_lun *base, enum sto_session which)
 
 static int iscsi_fd(const struct sto_lun *base)
 {
-    return ((const struct sto_iscsi *)base)->epoll_fd;
+    return ((const struct sto_iscsi *)base)->pump.epoll_fd;
 }
 
 static short iscsi_events(const struct sto_lun *base)
@@ -240,10 +143,7 @@ static void free_lun(struct sto_iscsi *lun)
         lun->spare = task->next;
         free(task);
     }
-    if (lun->timer_fd >= 0)
-        close(lun->timer_fd);
-    if (lun->epoll_fd >= 0)
-        close(lun->epoll_fd);
+    sto_pump_close(&lun->pump);
     sto_secret_wipe(&lun->secret);
     free(lun);
 }
@@ -253,11 +153,9 @@ static void iscsi_close(struct sto_lun *base)
     struct sto_iscsi *lun = iscsi_of(base);
 
     lun->closing = true;
-    lun->in_service = true;
     for (unsigned i = 0; i < STO_SESSIONS; i++)
         sto_iscsi_session_down(&lun->sessions[i], "closed", false);
-    while (lun->ended.first != NULL)
-        deliver(lun);
+    sto_pump_deliver_all(&lun->pump);
     free_lun(lun);
 }
 
@@ -327,18 +225,6 @@ static int set_secret(struct sto_iscsi *lun, struct hw_error *error)
     return 0;
 }
 
-static int make_descriptor(struct sto_iscsi *lun)
-{
-    struct epoll_event event = { .events = EPOLLIN, .data.u32 = EVENT_TIMER };
-
-    lun->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    lun->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (lun->epoll_fd < 0 || lun->timer_fd < 0 ||
-        epoll_ctl(lun->epoll_fd, EPOLL_CTL_ADD, lun->timer_fd, &event) < 0)
-        return -errno;
-    return 0;
-}
-
 /* libiscsi sends with writev(), which raises SIGPIPE on a dead connection and so would end the
  * process; a handler of the caller's own is left alone. */
 static void ignore_sigpipe(void)
@@ -361,11 +247,10 @@ static int iscsi_open(const struct sto_url *url, const struct sto_lun_options *o
         return hw_error_set(error, HW_ERROR_FAILED, ENOMEM, "LUN", "out of memory", NULL);
     lun->lun.ops = &sto_iscsi_ops;
     lun->lun.clock = options->clock;
-    lun->epoll_fd = lun->timer_fd = -1;
+    lun->pump.epoll_fd = lun->pump.timer_fd = -1;
     lun->url = *url;
     lun->isid_salt = options->isid_salt;
     lun->node = options->node;
-    lun->connect_ms = options->connect_ms;
     lun->nop_ms = options->nop_ms;
     for (unsigned i = 0; i < STO_SESSIONS; i++) {
         lun->sessions[i].lun = lun;
@@ -376,7 +261,7 @@ static int iscsi_open(const struct sto_url *url, const struct sto_lun_options *o
     if (rc == 0)
         rc = set_secret(lun, error);
     if (rc == 0)
-        rc = make_descriptor(lun);
+        rc = sto_pump_open(&lun->pump, &lun->lun);
     if (rc < 0) {
         free_lun(lun);
         return hw_error_set(error, HW_ERROR_FAILED, -rc, "LUN", "cannot be opened", NULL);

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <xxhash.h>
 
@@ -94,8 +93,8 @@ static void login_ended(struct sto_iscsi_session *session, enum sto_rc rc, const
     session->link = rc == STO_OK ? STO_LINK_UP : STO_LINK_DOWN;
     if (rc != STO_OK)
         while ((waiting = sto_op_list_take(&session->waiting)) != NULL)
-            sto_iscsi_end_with(session->lun, waiting, STO_NOT_SENT, detail);
-    sto_iscsi_end_with(session->lun, op, rc, detail);
+            sto_pump_end_with(&session->lun->pump, waiting, STO_NOT_SENT, detail);
+    sto_pump_end_with(&session->lun->pump, op, rc, detail);
 }
 
 static void login_done(struct iscsi_context *context, int status, void *data, void *private);
@@ -137,8 +136,6 @@ static void login_done(struct iscsi_context *context, int status, void *data, vo
 
 static int start_connect(struct sto_iscsi_session *session, const char *portal)
 {
-    struct epoll_event event = { .events = EPOLLOUT, .data.u32 = session->which };
-
     session->redirected = false;
     session->context = make_context(session);
     if (session->context == NULL)
@@ -147,8 +144,8 @@ static int start_connect(struct sto_iscsi_session *session, const char *portal)
     if (iscsi_connect_async(session->context, portal, connect_done, session) != 0)
         return -EHOSTUNREACH;
     session->fd = iscsi_get_fd(session->context);
-    session->armed = event.events;
-    return epoll_ctl(session->lun->epoll_fd, EPOLL_CTL_ADD, session->fd, &event) < 0 ? -errno : 0;
+    session->armed = EPOLLOUT;
+    return sto_pump_watch(&session->lun->pump, session->fd, EPOLLOUT, session->which);
 }
 
 /* libiscsi ends its messages with the number that it speaks of in brackets. */
@@ -209,7 +206,7 @@ static void set_attempt_deadline(struct sto_iscsi_session *session, unsigned add
     int64_t left_ns = session->login_deadline_ns - now_ns;
 
     session->attempt_deadline_ns = now_ns + left_ns / portals_left / addresses_left;
-    sto_iscsi_wake_at(session->lun, session->attempt_deadline_ns);
+    sto_pump_wake_at(&session->lun->pump, session->attempt_deadline_ns);
 }
 
 /* The next address of this portal; false if there is none left. */
@@ -238,7 +235,8 @@ static bool begin_portal(struct sto_iscsi_session *session)
     }
     session->link = STO_LINK_RESOLVING;
     set_attempt_deadline(session, 1);
-    sto_iscsi_wake_at(session->lun, login_now(session) + (int64_t)RESOLVE_POLL_MS * NS_PER_MS);
+    sto_pump_wake_at(&session->lun->pump,
+                     login_now(session) + (int64_t)RESOLVE_POLL_MS * NS_PER_MS);
     return true;
 }
 
@@ -254,14 +252,9 @@ static void advance(struct sto_iscsi_session *session)
 
 void sto_iscsi_login(struct sto_iscsi_session *session, struct sto_op *op)
 {
-    int64_t now_ns = login_now(session);
-
     session->entry = op;
-    op->result.sent_ns = now_ns;
-    session->login_deadline_ns = op->deadline_ns != 0
-                                     ? op->deadline_ns
-                                     : now_ns + (int64_t)session->lun->connect_ms * NS_PER_MS;
-    op->deadline_ns = session->login_deadline_ns;
+    op->result.sent_ns = login_now(session);
+    session->login_deadline_ns = op->deadline_ns;
     session->portal = 0;
     session->redirects = 0;
     session->refused = false;

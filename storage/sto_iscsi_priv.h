@@ -13,7 +13,7 @@
 #include <iscsi/scsi-lowlevel.h>
 
 #include "storage/sto_cdb.h"
-#include "storage/sto_lun_priv.h"
+#include "storage/sto_pump.h"
 #include "storage/sto_resolve.h"
 #include "storage/sto_secret.h"
 
@@ -37,10 +37,6 @@ enum sto_link {
 };
 
 struct sto_iscsi_session;
-
-struct sto_op_list {
-    struct sto_op *first, *last;
-};
 
 /* The shadow of one operation inside libiscsi. */
 struct sto_iscsi_task {
@@ -105,31 +101,13 @@ struct sto_iscsi {
     struct sto_secret secret; /* empty without CHAP; wiped on close */
     uint32_t isid_salt;
     uint32_t node;
-    uint32_t connect_ms;
     uint32_t nop_ms;
-    int epoll_fd;
-    int timer_fd;
-    int64_t timer_ns; /* when the timer fires; 0 = not set */
-    bool in_service;
+    struct sto_pump pump;
     bool closing;
     uint64_t serial;
-    struct sto_op_list ended; /* results are in; `done` is called by the next service */
     struct sto_iscsi_session sessions[STO_SESSIONS];
     struct sto_iscsi_task *spare; /* free tasks */
 };
-
-/* --- sto_iscsi.c --- */
-
-/* The result is in: queue for delivery. */
-void sto_iscsi_end(struct sto_iscsi *lun, struct sto_op *op);
-/* As sto_iscsi_end() with this rc and these words (may be NULL). */
-void sto_iscsi_end_with(struct sto_iscsi *lun, struct sto_op *op, enum sto_rc rc,
-                        const char *detail);
-/* Have the descriptor readable at `when_ns` at the latest. */
-void sto_iscsi_wake_at(struct sto_iscsi *lun, int64_t when_ns);
-void sto_op_list_add(struct sto_op_list *list, struct sto_op *op);
-struct sto_op *sto_op_list_take(struct sto_op_list *list);
-void sto_op_list_remove(struct sto_op_list *list, struct sto_op *op);
 
 /* --- sto_iscsi_task.c --- */
 

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 enum { NS_PER_MS = 1000000, NOP_PERIODS_LOST = 3 };
@@ -50,7 +49,7 @@ void sto_iscsi_session_discard(struct sto_iscsi_session *session, bool orderly)
 
         session->tearing_down = true;
         if (session->fd >= 0)
-            (void)epoll_ctl(session->lun->epoll_fd, EPOLL_CTL_DEL, session->fd, NULL);
+            sto_pump_forget(&session->lun->pump, session->fd);
         if (!orderly)
             reset_on_close(fd);
         wipe_secrets(session->context);
@@ -81,8 +80,8 @@ void sto_iscsi_session_down(struct sto_iscsi_session *session, const char *why, 
     sto_resolve_free(session->resolve);
     session->resolve = NULL;
     if (entry != NULL)
-        sto_iscsi_end_with(lun, entry, entry->kind == STO_OP_LOGOUT ? STO_UNKNOWN : STO_NOT_SENT,
-                           words);
+        sto_pump_end_with(&lun->pump, entry,
+                          entry->kind == STO_OP_LOGOUT ? STO_UNKNOWN : STO_NOT_SENT, words);
     if (was_up && notify && lun->lun.notify.session_down != NULL)
         lun->lun.notify.session_down(lun->lun.notify.context, session->which, words);
 }
@@ -104,7 +103,7 @@ static void logout_done(struct iscsi_context *context, int status, void *data, v
 void sto_iscsi_logout(struct sto_iscsi_session *session, struct sto_op *op)
 {
     if (session->link != STO_LINK_UP) {
-        sto_iscsi_end_with(session->lun, op, STO_NOT_SENT, "the session is down");
+        sto_pump_end_with(&session->lun->pump, op, STO_NOT_SENT, "the session is down");
         return;
     }
     op->result.sent_ns = session_now(session);
@@ -118,22 +117,22 @@ void sto_iscsi_logout(struct sto_iscsi_session *session, struct sto_op *op)
 
 void sto_iscsi_session_arm(struct sto_iscsi_session *session)
 {
-    struct epoll_event event = { .data.u32 = session->which };
+    uint32_t events = 0;
     int wanted = iscsi_which_events(session->context);
 
     if ((wanted & POLLIN) != 0)
-        event.events |= EPOLLIN;
+        events |= EPOLLIN;
     if ((wanted & POLLOUT) != 0)
-        event.events |= EPOLLOUT;
+        events |= EPOLLOUT;
 #ifdef STO_MUTATE_AUTO_RECONNECT
     session->fd = iscsi_get_fd(session->context);
     session->armed = 0;
-    (void)epoll_ctl(session->lun->epoll_fd, EPOLL_CTL_ADD, session->fd, &event);
+    (void)sto_pump_watch(&session->lun->pump, session->fd, events, session->which);
 #endif
-    if (event.events == session->armed || session->fd < 0)
+    if (events == session->armed || session->fd < 0)
         return;
-    if (epoll_ctl(session->lun->epoll_fd, EPOLL_CTL_MOD, session->fd, &event) == 0)
-        session->armed = event.events;
+    if (sto_pump_change(&session->lun->pump, session->fd, events, session->which) == 0)
+        session->armed = events;
 }
 
 /* Let libiscsi work; false if the session is over. */
@@ -153,7 +152,7 @@ static void end_orderly(struct sto_iscsi_session *session)
     sto_iscsi_task_end_all(session, "logged out");
     sto_iscsi_session_discard(session, true);
     if (op != NULL)
-        sto_iscsi_end_with(session->lun, op, STO_OK, NULL);
+        sto_pump_end_with(&session->lun->pump, op, STO_OK, NULL);
 }
 
 static const char *loss_words(const struct sto_iscsi_session *session)

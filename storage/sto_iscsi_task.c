@@ -170,7 +170,7 @@ static void command_done(struct iscsi_context *context, int status, void *data, 
          * queued of it lies in the caller's buffers: they stay ours until that is gone. */
         if (status == SCSI_STATUS_GOOD || task->scsi->xfer_dir != SCSI_XFER_WRITE ||
             sto_iscsi_drained(session)) {
-            sto_iscsi_end(session->lun, task->op);
+            sto_pump_end(&session->lun->pump, task->op);
             task->op = NULL;
         }
     }
@@ -216,7 +216,7 @@ static void reset_done(struct iscsi_context *context, int status, void *data, vo
     if (task->op != NULL) {
         judge_reset(task, status, data);
         session->received_ns = hw_clock_now_ns(session->lun->lun.clock);
-        sto_iscsi_end(session->lun, task->op);
+        sto_pump_end(&session->lun->pump, task->op);
         task->op = NULL;
     }
     task_answered(session, task);
@@ -370,7 +370,7 @@ void sto_iscsi_task_start(struct sto_iscsi_session *session, struct sto_op *op)
     int rc;
 
     if (task == NULL) {
-        sto_iscsi_end_with(session->lun, op, STO_NOT_SENT, "out of memory");
+        sto_pump_end_with(&session->lun->pump, op, STO_NOT_SENT, "out of memory");
         return;
     }
     if (op->kind == STO_OP_LUN_RESET)
@@ -379,10 +379,10 @@ void sto_iscsi_task_start(struct sto_iscsi_session *session, struct sto_op *op)
         rc = start_command(session, task, op);
     if (rc < 0) {
         give_task(session->lun, task);
-        sto_iscsi_end_with(session->lun, op, STO_NOT_SENT,
-                           rc == -EINVAL   ? "the block size is not known or the range is too large"
-                           : rc == -ENOMEM ? "out of memory"
-                                           : "the session is down");
+        sto_pump_end_with(&session->lun->pump, op, STO_NOT_SENT,
+                          rc == -EINVAL   ? "the block size is not known or the range is too large"
+                          : rc == -ENOMEM ? "out of memory"
+                                          : "the session is down");
         return;
     }
     task->op = op;
@@ -400,7 +400,7 @@ static void cancel(struct sto_iscsi_session *session, struct sto_iscsi_task *tas
                    const char *detail)
 {
     if (task->op != NULL) {
-        sto_iscsi_end_with(session->lun, task->op, STO_UNKNOWN, detail);
+        sto_pump_end_with(&session->lun->pump, task->op, STO_UNKNOWN, detail);
         task->op = NULL;
     }
     if (task->scsi != NULL) /* task management stays until it is answered */
@@ -417,7 +417,7 @@ static int64_t expire_waiting(struct sto_iscsi_session *session, int64_t now_ns)
 
         if (op->deadline_ns <= now_ns) {
             sto_op_list_remove(&session->waiting, op);
-            sto_iscsi_end_with(session->lun, op, STO_UNKNOWN, "timed out before it was sent");
+            sto_pump_end_with(&session->lun->pump, op, STO_UNKNOWN, "timed out before it was sent");
         } else if (op->deadline_ns < next) {
             next = op->deadline_ns;
         }
@@ -473,7 +473,7 @@ void sto_iscsi_task_recycle(struct sto_iscsi_session *session)
 
         list_remove(&session->retired, task);
         if (task->op != NULL)
-            sto_iscsi_end(session->lun, task->op);
+            sto_pump_end(&session->lun->pump, task->op);
         give_task(session->lun, task);
     }
 }
@@ -485,16 +485,16 @@ void sto_iscsi_task_end_all(struct sto_iscsi_session *session, const char *why)
     for (struct sto_iscsi_task *task = session->active.first; task != NULL; task = task->next) {
         if (task->op == NULL)
             continue;
-        sto_iscsi_end_with(session->lun, task->op, STO_UNKNOWN, why);
+        sto_pump_end_with(&session->lun->pump, task->op, STO_UNKNOWN, why);
         task->op = NULL;
     }
     for (struct sto_iscsi_task *task = session->retired.first; task != NULL; task = task->next) {
         if (task->op != NULL) /* judged, only held back */
-            sto_iscsi_end(session->lun, task->op);
+            sto_pump_end(&session->lun->pump, task->op);
         task->op = NULL;
     }
     while ((op = sto_op_list_take(&session->waiting)) != NULL)
-        sto_iscsi_end_with(session->lun, op, STO_NOT_SENT, why);
+        sto_pump_end_with(&session->lun->pump, op, STO_NOT_SENT, why);
 }
 
 static void free_list(struct sto_iscsi *lun, struct sto_iscsi_tasks *list)

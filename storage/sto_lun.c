@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "storage/sto_fault.h"
+
 enum { CONNECT_MS = 5000, IO_TIMEOUT_MS = 30000, NOP_MS = 1000, IOV_MAX_COUNT = 1024 };
 enum { NS_PER_MS = 1000000, POLL_SLICE_MS = 1000 };
 
@@ -56,6 +58,7 @@ const char *sto_rc_name(enum sto_rc rc)
 /* One line per scheme. */
 static const struct sto_lun_ops *const backends[] = {
     &sto_iscsi_ops,
+    &sto_file_ops,
 };
 
 static const char *scheme_name(enum sto_scheme scheme)
@@ -107,6 +110,7 @@ static int fill_base(struct sto_lun *lun, const struct sto_url *url,
     lun->notify = options->notify;
     lun->read_only = options->read_only;
     lun->io_timeout_ms = options->io_timeout_ms;
+    lun->connect_ms = options->connect_ms;
     if (sto_url_print(url, name, sizeof(name)) < 0)
         return -EINVAL;
     lun->name = strdup(name);
@@ -129,6 +133,8 @@ int sto_lun_open(const struct sto_url *url, const struct sto_lun_options *option
     if (rc < 0)
         return rc;
     rc = fill_base(lun, url, &filled);
+    if (rc == 0 && url->fault[0] != '\0')
+        rc = sto_fault_wrap(lun, url->fault, &lun, error);
     if (rc < 0) {
         sto_lun_close(lun);
         return hw_error_set(error, HW_ERROR_FAILED, -rc, "LUN", "cannot be opened", NULL);
@@ -255,6 +261,13 @@ static int check_op(const struct sto_lun *lun, struct sto_op *op)
     }
 }
 
+static uint32_t timeout_of(const struct sto_lun *lun, const struct sto_op *op)
+{
+    if (op->timeout_ms != 0)
+        return op->timeout_ms;
+    return op->kind == STO_OP_LOGIN ? lun->connect_ms : lun->io_timeout_ms;
+}
+
 int sto_lun_submit(struct sto_lun *lun, struct sto_op *op)
 {
     int rc = check_op(lun, op);
@@ -265,11 +278,7 @@ int sto_lun_submit(struct sto_lun *lun, struct sto_op *op)
     op->next = NULL;
     op->previous = NULL;
     op->backend = NULL;
-    op->deadline_ns = 0;
-    if (op->timeout_ms != 0 || op->kind != STO_OP_LOGIN)
-        op->deadline_ns =
-            hw_clock_now_ns(lun->clock) +
-            (int64_t)(op->timeout_ms != 0 ? op->timeout_ms : lun->io_timeout_ms) * NS_PER_MS;
+    op->deadline_ns = hw_clock_now_ns(lun->clock) + (int64_t)timeout_of(lun, op) * NS_PER_MS;
     lun->in_flight++;
     rc = lun->ops->submit(lun, op);
     if (rc < 0)

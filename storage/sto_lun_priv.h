@@ -35,6 +35,7 @@ struct sto_lun {
     bool facts_known;
     bool read_only;
     uint32_t io_timeout_ms;
+    uint32_t connect_ms;
     unsigned in_flight;
     char *name;     /* owned */
     void *identify; /* sto_identify() under way, owned by sto_identify.c */
