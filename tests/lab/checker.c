@@ -2,15 +2,14 @@
 /*
  * The lab's oracle: reads a LUN's backing file directly, outside iSCSI, and judges every 512-byte
  * block by its stamp. It opens read-only and knows nothing of hawser. O_DIRECT where the file
- * system offers it (else the page cache, which is what the target writes to as well). checker scan
- * FILE [range]                        counts by class, JSON checker snapshot FILE [range] a hash of
- * the range checker save FILE COPY [range]                   copy of the range, for diff checker
- * diff FILE COPY [range]                   lists the blocks that changed since; status 1 if any
- *   checker stale FILE NODE:GENERATION [range]       lists every block with another stamp or a torn
- * one; 1 if any checker fill-expect FILE NODE:GENERATION [range] every block must be that owner's,
- * whole, in its place; 1 if not checker numbers FILE NODE:GENERATION [range]     prints "LBA
- * NUMBER" of that owner's blocks range: --first LBA --count BLOCKS, in 512-byte units; status 2:
- * could not judge.
+ * system offers it, else the page cache, which is what the target writes to as well.
+ *
+ * checker scan FILE: counts by class. snapshot FILE: a hash. save FILE COPY: a copy for diff.
+ * diff FILE COPY: lists the blocks that changed since. stale FILE NODE:GENERATION: lists every
+ * block with another stamp or a torn one. fill-expect FILE NODE:GENERATION: lists every block that
+ * is not that owner's, whole, in its place. numbers FILE NODE: "LBA NUMBER" of that node's blocks.
+ * All take --first LBA --count BLOCKS, in 512-byte units. Status 0, 1 if something was listed, 2 if
+ * it could not judge.
  */
 #include "config.h"
 
@@ -110,9 +109,10 @@ static void judge_block(struct job *job, const uint8_t *block, uint64_t lba)
     if (strcmp(job->verb, "stale") == 0 &&
         ((class == LAB_BLOCK_STAMP && !mine) || class == LAB_BLOCK_TORN))
         report(job, lba, class, &stamp);
-    if (strcmp(job->verb, "fill-expect") == 0 && (!mine || stamp.lba != lba))
+    if (strcmp(job->verb, "fill-expect") == 0 &&
+        (!mine || (stamp.lba != lba && stamp.lba != lba - job->first)))
         report(job, lba, class, &stamp);
-    if (strcmp(job->verb, "numbers") == 0 && mine)
+    if (strcmp(job->verb, "numbers") == 0 && class == LAB_BLOCK_STAMP && stamp.node == job->node)
         printf("%" PRIu64 " %" PRIu64 "\n", lba, stamp.number);
 }
 
@@ -219,17 +219,6 @@ static void print_result(const struct job *job)
     printf("]}\n");
 }
 
-static int parse_owner(struct job *job, const char *word)
-{
-    unsigned node;
-    int used = 0;
-    if (sscanf(word, "%u:%" SCNu64 "%n", &node, &job->generation, &used) != 2 ||
-        word[used] != '\0' || node > UINT16_MAX)
-        return -EINVAL;
-    job->node = (uint16_t)node;
-    return 0;
-}
-
 static int parse_number(const char *word, uint64_t *ret_number)
 {
     char *end = NULL;
@@ -237,6 +226,24 @@ static int parse_number(const char *word, uint64_t *ret_number)
     if (*word == '\0' || *end != '\0')
         return -EINVAL;
     *ret_number = number;
+    return 0;
+}
+
+static int parse_owner(struct job *job, const char *word)
+{
+    unsigned node;
+    int used = 0;
+    if (strcmp(job->verb, "numbers") == 0) {
+        uint64_t number;
+        if (parse_number(word, &number) < 0 || number > UINT16_MAX)
+            return -EINVAL;
+        job->node = (uint16_t)number;
+        return 0;
+    }
+    if (sscanf(word, "%u:%" SCNu64 "%n", &node, &job->generation, &used) != 2 ||
+        word[used] != '\0' || node > UINT16_MAX)
+        return -EINVAL;
+    job->node = (uint16_t)node;
     return 0;
 }
 
