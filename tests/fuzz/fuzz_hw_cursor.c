@@ -7,15 +7,7 @@
 
 #include "common/hw_cursor.h"
 
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 /* One read as the byte `what` says; lengths and places come from the reader itself. */
 static void step(struct hw_reader *reader, uint8_t what)
@@ -57,14 +49,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* a seek may go back for ever: as many steps as there are bytes are enough */
     for (size_t steps = 0; steps < size && !reader.failed; steps++) {
         step(&reader, data[steps]);
-        require(reader.at <= size);
-        require(reader.failed || hw_reader_left(&reader) == size - reader.at);
+        fuzz_require(reader.at <= size);
+        fuzz_require(reader.failed || hw_reader_left(&reader) == size - reader.at);
     }
     if (reader.failed) {
         size_t at = reader.at;
 
-        require(hw_read_u8(&reader) == 0 && reader.at == at);
-        require(hw_reader_status(&reader) < 0 && hw_reader_left(&reader) == 0);
+        fuzz_require(hw_read_u8(&reader) == 0 && reader.at == at);
+        fuzz_require(hw_reader_status(&reader) < 0 && hw_reader_left(&reader) == 0);
     }
     return 0;
 }
