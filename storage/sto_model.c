@@ -56,7 +56,7 @@ int sto_model_login(struct sto_model *model, uint64_t initiator_port)
     if (!model->config.quirks.by_session) {
         for (int i = 0; i < STO_MODEL_NEXUSES; i++) {
             if (model->sessions[i].up && model->sessions[i].port == initiator_port)
-                sto_model_end_session(model, i); /* reinstatement, RFC 7143 6.3.5 */
+                sto_model_end_session(model, model_nexus(model, i)); /* RFC 7143 6.3.5 */
         }
     }
     for (int i = 0; i < STO_MODEL_NEXUSES && nexus < 0; i++) {
@@ -65,23 +65,48 @@ int sto_model_login(struct sto_model *model, uint64_t initiator_port)
     }
     if (nexus < 0)
         return nexus;
-    model->sessions[nexus] = (struct model_session) { .up = true, .port = initiator_port };
-    model->sessions[nexus].identity =
-        model->config.quirks.by_session ? ++model->incarnations : initiator_port;
+    model->incarnations++;
+    model->sessions[nexus] = (struct model_session) {
+        .up = true,
+        .port = initiator_port,
+        .serial = (int)(model->incarnations & 0xffffff),
+        .identity = model->config.quirks.by_session ? model->incarnations : initiator_port,
+    };
+    nexus = model_nexus(model, nexus);
     sto_model_attention(model, nexus, 0x2900);
     return nexus;
 }
 
+/* The session that a nexus number names; NULL once it has ended. */
+static struct model_session *session_of(const struct sto_model *model, int nexus)
+{
+    const struct model_session *session;
+
+    if (nexus < 0)
+        return NULL;
+    session = &model->sessions[nexus % STO_MODEL_NEXUSES];
+    if (!session->up || session->serial != nexus / STO_MODEL_NEXUSES)
+        return NULL;
+    return (struct model_session *)session;
+}
+
 bool sto_model_session_up(const struct sto_model *model, int nexus)
 {
-    return nexus >= 0 && nexus < STO_MODEL_NEXUSES && model->sessions[nexus].up;
+    return session_of(model, nexus) != NULL;
+}
+
+int model_nexus(const struct sto_model *model, int slot)
+{
+    return slot + model->sessions[slot].serial * STO_MODEL_NEXUSES;
 }
 
 void sto_model_end_session(struct sto_model *model, int nexus)
 {
-    if (!sto_model_session_up(model, nexus))
+    struct model_session *session = session_of(model, nexus);
+
+    if (session == NULL)
         return;
-    model->sessions[nexus].up = false;
+    session->up = false;
     for (struct model_pending *p = model->pending; p != NULL; p = p->next) {
         if (p->nexus == nexus)
             p->command = NULL;
@@ -90,9 +115,9 @@ void sto_model_end_session(struct sto_model *model, int nexus)
 
 void sto_model_attention(struct sto_model *model, int nexus, uint16_t asc_ascq)
 {
-    struct model_session *session = &model->sessions[nexus];
+    struct model_session *session = session_of(model, nexus);
 
-    if (session->up && session->attention_count < STO_MODEL_ATTENTIONS)
+    if (session != NULL && session->attention_count < STO_MODEL_ATTENTIONS)
         session->attentions[session->attention_count++] = asc_ascq;
 }
 
@@ -100,7 +125,7 @@ void model_attention_identity(struct sto_model *model, uint64_t identity, uint16
 {
     for (int i = 0; i < STO_MODEL_NEXUSES; i++) {
         if (model->sessions[i].up && model->sessions[i].identity == identity)
-            sto_model_attention(model, i, asc_ascq);
+            sto_model_attention(model, model_nexus(model, i), asc_ascq);
     }
 }
 
@@ -182,7 +207,8 @@ static void execute(struct sto_model *model, struct model_pending *pending)
         model_pr_out(model, pending, reply);
     else if (pending->cdb[0] == STO_PR_OPCODE_IN)
         model_pr_in(model, pending, reply);
-    else if (pending->cdb[0] != 0x00 && pending->cdb[0] != 0x35 && pending->cdb[0] != 0x91)
+    else if (!model_describe(model, pending, reply) && pending->cdb[0] != 0x00 &&
+             pending->cdb[0] != 0x35 && pending->cdb[0] != 0x91)
         model_check_condition(reply, 0x05, 0x2000); /* not TUR, not SYNCHRONIZE CACHE */
 }
 
@@ -220,14 +246,14 @@ static void start_reset(struct sto_model *model, struct model_pending *reset, in
 static void finish_reset(struct sto_model *model)
 {
     for (int i = 0; i < STO_MODEL_NEXUSES; i++)
-        sto_model_attention(model, i, 0x2900);
+        sto_model_attention(model, model_nexus(model, i), 0x2900);
 }
 
 /* --- the queue --- */
 
 static void judge(struct sto_model *model, struct model_pending *pending)
 {
-    struct model_session *session = &model->sessions[pending->nexus];
+    struct model_session *session = session_of(model, pending->nexus);
     bool untouched = pending->cdb[0] == 0x12 || pending->cdb[0] == 0xa0;
 
     if (session->attention_count > 0 && !untouched) {
@@ -263,7 +289,7 @@ int sto_model_submit(struct sto_model *model, int64_t now_ns, struct sto_model_c
         return -ENOMEM;
     pending->command = command;
     pending->nexus = command->nexus;
-    pending->identity = model->sessions[command->nexus].identity;
+    pending->identity = session_of(model, command->nexus)->identity;
     pending->due_ns = now_ns + command->takes_ns;
     memcpy(pending->cdb, command->cdb, sizeof(pending->cdb));
     if (command->data_bytes > 0) {
@@ -310,7 +336,7 @@ void sto_model_restart(struct sto_model *model, int64_t now_ns, bool (*lands)(vo
 {
     (void)now_ns;
     for (int i = 0; i < STO_MODEL_NEXUSES; i++)
-        sto_model_end_session(model, i);
+        sto_model_end_session(model, model_nexus(model, i));
     while (model->pending != NULL) {
         struct model_pending *first = model->pending;
 
@@ -325,4 +351,12 @@ void sto_model_restart(struct sto_model *model, int64_t now_ns, bool (*lands)(vo
 const uint8_t *sto_model_block(const struct sto_model *model, uint64_t lba)
 {
     return lba < model->config.blocks ? model->store + lba * STO_MODEL_BLOCK_BYTES : NULL;
+}
+
+bool sto_model_poke(struct sto_model *model, uint64_t lba, const uint8_t *block)
+{
+    if (lba >= model->config.blocks)
+        return false;
+    memcpy(model->store + lba * STO_MODEL_BLOCK_BYTES, block, STO_MODEL_BLOCK_BYTES);
+    return true;
 }

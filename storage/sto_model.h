@@ -64,8 +64,9 @@ struct sto_model *sto_model_new(const struct sto_model_config *config);
 void sto_model_free(struct sto_model *model);
 
 /*
- * A session of this initiator port (name + ISID as one number). Returns the nexus, or -EAGAIN if
- * STO_MODEL_NEXUSES are in use. A unit attention 29/00 waits on a new nexus.
+ * A session of this initiator port (name + ISID as one number). Returns the nexus, a number that no
+ * other session gets, or -EAGAIN if STO_MODEL_NEXUSES are in use. A unit attention 29/00 waits on a
+ * new nexus.
  */
 int sto_model_login(struct sto_model *model, uint64_t initiator_port);
 /*
@@ -99,6 +100,8 @@ void sto_model_restart(struct sto_model *model, int64_t now_ns, bool (*lands)(vo
 /* Queue a unit attention on a nexus (dropped when STO_MODEL_ATTENTIONS wait). */
 void sto_model_attention(struct sto_model *model, int nexus, uint16_t asc_ascq);
 
+/* Put a block there, as a factory would. False beyond the end. */
+bool sto_model_poke(struct sto_model *model, uint64_t lba, const uint8_t *block);
 /* The block as it is now; NULL beyond the end. */
 const uint8_t *sto_model_block(const struct sto_model *model, uint64_t lba);
 /* The key of the present holder and whether there is one; for oracles. */

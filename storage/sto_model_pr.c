@@ -326,7 +326,7 @@ bool sto_model_holder(const struct sto_model *model, uint64_t *ret_key, int *ret
     *ret_nexus = -1;
     for (int i = 0; i < STO_MODEL_NEXUSES; i++) {
         if (model->sessions[i].up && model->sessions[i].identity == holder->identity)
-            *ret_nexus = i;
+            *ret_nexus = model_nexus(model, i);
     }
     return true;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Inside of the model target: sto_model.c (queue, data) and sto_model_pr.c (reservations). */
+/* Inside of the model target: sto_model.c (queue, data), sto_model_pr.c (reservations) and
+ * sto_model_inquiry.c (what it says of itself). */
 #ifndef STO_MODEL_PRIV_H
 #define STO_MODEL_PRIV_H
 
@@ -10,6 +11,7 @@ enum { MODEL_REGISTRATIONS = 128 };
 
 struct model_session {
     bool up;
+    int serial; /* tells this session from earlier ones of the slot */
     uint64_t port;
     uint64_t identity; /* what a registration is tied to */
     unsigned attention_count;
@@ -50,6 +52,7 @@ struct sto_model {
     bool aptpl;
 };
 
+int model_nexus(const struct sto_model *model, int slot);
 void model_check_condition(struct sto_model_reply *reply, uint8_t key, uint16_t asc_ascq);
 void model_attention_identity(struct sto_model *model, uint64_t identity, uint16_t asc_ascq);
 bool model_pr_allows(const struct sto_model *model, uint64_t identity, uint8_t opcode);
@@ -57,6 +60,9 @@ void model_pr_out(struct sto_model *model, struct model_pending *pending,
                   struct sto_model_reply *reply);
 void model_pr_in(struct sto_model *model, struct model_pending *pending,
                  struct sto_model_reply *reply);
+/* INQUIRY and READ CAPACITY(16); false for any other command. */
+bool model_describe(const struct sto_model *model, struct model_pending *pending,
+                    struct sto_model_reply *reply);
 void model_pr_power_cycle(struct sto_model *model);
 
 #endif

@@ -69,6 +69,8 @@ struct sto_own *sto_own_new(const struct sto_own_config *config)
         own->config.barrier_ms = 15000;
     if (own->config.command_ms == 0)
         own->config.command_ms = 5000;
+    if (own->config.fresh_ms == 0)
+        own->config.fresh_ms = 1500;
     own->cluster_hash = sto_key_cluster_hash(config->cluster_uuid);
     own->prng = hw_prng_seeded(config->seed);
     own->state = STO_OWN_LEFT;
@@ -86,7 +88,7 @@ static void check_invariant(const struct sto_own *own)
     if (own->state == STO_OWN_OWNED || own->state == STO_OWN_DRAINING) {
         assert(own->key != 0 && own->key_used);
         assert(own->barrier_done || !OWN_USE_BARRIER);
-        assert(!own->config.use_record || own->record_known);
+        assert(!own->config.use_record || own->record_known || !OWN_USE_VERIFY);
     }
 }
 
@@ -168,7 +170,7 @@ void own_set_generation(struct sto_own *own, uint32_t generation)
     own->generation = generation;
     own->key = sto_key_make(&(struct sto_key_parts) {
         .cluster_hash = own->cluster_hash, .node = own->config.node, .generation = generation });
-    own->key_used = false;
+    own->key_used = own->may_hold = false;
     own->barrier_done = false;
     own->register_try = 0;
     own->register_refused = false;
@@ -303,6 +305,8 @@ int sto_own_step(struct sto_own *own, const struct sto_own_event *event,
         break;
     case STO_OWN_EVENT_HAND_OVER:
     case STO_OWN_EVENT_RELEASE:
+        if (leaving(own->state) || own->state == STO_OWN_HANDED)
+            break; /* one way out at a time */
         own->wish = event->kind == STO_OWN_EVENT_RELEASE ? OWN_WISH_RELEASE : OWN_WISH_HAND_OVER;
         own->handover_node = event->kind == STO_OWN_EVENT_RELEASE ? 0 : event->node;
         if (own->state == STO_OWN_OWNED)

@@ -30,7 +30,7 @@ struct sto_own;
     X(SETTLING,   TO(LOOKING) | TO(CONNECTING) | TO(UNDOING) | TO(LOST) | TO(LEFT)) \
     X(LOOKING,    TO(CHANGING) | TO(BARRIER) | TO(RECORDING) | TO(OWNED) | TO(DRAINING) | \
                   TO(CONNECTING) | TO(UNDOING) | TO(LOST) | TO(LEFT)) \
-    X(CHANGING,   TO(LOOKING) | TO(CONNECTING) | TO(UNDOING) | TO(LOST) | TO(LEFT)) \
+    X(CHANGING,   TO(LOOKING) | TO(BARRIER) | TO(CONNECTING) | TO(UNDOING) | TO(LOST) | TO(LEFT)) \
     X(BARRIER,    TO(SETTLING) | TO(CONNECTING) | TO(UNDOING) | TO(LOST) | TO(LEFT)) \
     X(RECORDING,  TO(OWNED) | TO(DRAINING) | TO(LOOKING) | TO(CONNECTING) | TO(UNDOING) | \
                   TO(LOST) | TO(LEFT)) \
@@ -99,13 +99,14 @@ struct sto_own_config {
     uint8_t vm_uuid[16]; /* zero: whatever the record says */
     uint8_t boot_id[16];
     uint16_t node;
-    bool use_record;               /* false: raw LUN without layout (tests, bench) */
-    bool steady_check;             /* READ RESERVATION every check_ms while OWNED (storage lease) */
-    uint32_t check_ms;             /* T_check; 0 = 500 */
-    uint32_t barrier_ms;           /* T_barrier; 0 = 15000 */
-    uint32_t command_ms;           /* one command; 0 = 5000 */
-    uint32_t barrier_attempts;     /* 0: without limit, each failure is reported */
-    uint32_t login_attempts;       /* of the first connect; 0: without limit */
+    bool use_record;           /* false: raw LUN without layout (tests, bench) */
+    bool steady_check;         /* READ RESERVATION every check_ms while OWNED (storage lease) */
+    uint32_t check_ms;         /* T_check; 0 = 500 */
+    uint32_t barrier_ms;       /* T_barrier; 0 = 15000 */
+    uint32_t command_ms;       /* one command; 0 = 5000 */
+    uint32_t barrier_attempts; /* 0: without limit, each failure is reported */
+    uint32_t fresh_ms;         /* the gate opens at most this long after the last look; 0 = 1500 */
+    uint32_t login_attempts;   /* of the first connect; 0: without limit */
     uint32_t deadman_ms, store_ms; /* written into the record */
     uint64_t seed;                 /* jitter of back-offs */
 };

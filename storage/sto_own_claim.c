@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The way to ownership: connect, settle unit attentions, look, change one thing, look again ...
- * barrier, settle, look, record. The same way is taken by a first claim, a takeover, and an own
- * reconnect (`reclaim`), which differ only in what own_decide() allows.
+ * The way to ownership, once connected (sto_own_connect.c): settle unit attentions, look, change
+ * one thing, look again ... barrier, settle, look, record. The same way is taken by a first claim,
+ * a takeover, and an own reconnect (`reclaim`), which differ only in what own_decide() allows.
  */
 #include "config.h"
 
@@ -10,34 +10,6 @@
 
 #include <errno.h>
 #include <string.h>
-
-void own_connect(struct sto_own *own, bool only_control)
-{
-    own_move(own, STO_OWN_CONNECTING);
-    own->only_control = only_control;
-    own->attentions = own->busy = 0;
-    own_send_simple(own, STO_OWN_LOGIN, only_control ? STO_SESSION_CONTROL : STO_SESSION_DATA);
-}
-
-void own_reincarnate(struct sto_own *own)
-{
-    own->command_out = own->command_waits = false;
-    own_emit(own, STO_OWN_ACTION_DROP);
-    if (own->key_used && OWN_USE_ROTATE) {
-        if (own->generation >= own_block_last(own)) {
-            if (own->reclaim)
-                own_lose(own, STO_OWN_REASON_GENERATIONS_USED, own->key, own->generation);
-            else
-                own_left(own, STO_OWN_NOTICE_REFUSED, STO_OWN_REASON_GENERATIONS_USED, own->key,
-                         own->generation);
-            return;
-        }
-        own_set_generation(own, own->generation + 1);
-    }
-    own->barrier_done = false;
-    own->record_checked = false;
-    own_connect(own, false);
-}
 
 void own_start_look(struct sto_own *own, bool suspect)
 {
@@ -53,82 +25,14 @@ void own_give_up(struct sto_own *own, enum sto_own_reason reason, uint64_t key, 
         own_lose(own, reason, key, generation);
         return;
     }
-    if (reason == STO_OWN_REASON_NOT_PROVEN || own->state == STO_OWN_CONNECTING || !own->key_used) {
-        /* Not proven: the reservation stays, so that nobody else's writes are let in either. */
+    if (own->may_hold || own->state == STO_OWN_CONNECTING || !own->key_used) {
+        /* A reservation that may be ours stays: without one, writes of every earlier owner that
+         * are still under way would be let in. The next owner preempts it. */
         own_emit(own, STO_OWN_ACTION_DROP);
         own_left(own, STO_OWN_NOTICE_REFUSED, reason, key, generation);
         return;
     }
     own_undo(own, reason, key, generation);
-}
-
-static void settle(struct sto_own *own, enum sto_session session)
-{
-    if (own->state != STO_OWN_SETTLING)
-        own_move(own, STO_OWN_SETTLING);
-    own_send_simple(own, STO_OWN_TEST_UNIT, session);
-}
-
-static void login_failed(struct sto_own *own, const struct sto_own_result *result)
-{
-    bool refused = result->rc == STO_LOGIN_REFUSED;
-    enum sto_own_reason reason =
-        refused ? STO_OWN_REASON_LOGIN_REFUSED : STO_OWN_REASON_UNREACHABLE;
-
-    own->logins++;
-    if (own->only_control && own->config.barrier_attempts != 0 &&
-        ++own->barriers >= own->config.barrier_attempts) {
-        own_give_up(own, STO_OWN_REASON_NOT_PROVEN, 0, own->generation);
-        return;
-    }
-    if (!own->reclaim && !own->only_control &&
-        (refused ||
-         (own->config.login_attempts != 0 && own->logins >= own->config.login_attempts))) {
-        own_give_up(own, reason, 0, own->generation);
-        return;
-    }
-    own_notice(own, STO_OWN_NOTICE_HELD_UP, reason, 0, own->generation);
-    if (!own->only_control) { /* both sessions anew, from the first */
-        own_emit(own, STO_OWN_ACTION_DROP);
-        memset(&own->command, 0, sizeof(own->command));
-        own->command.kind = STO_OWN_LOGIN;
-        own->command.session = STO_SESSION_DATA;
-    }
-    own_send_later(own, own->logins);
-}
-
-static void identified(struct sto_own *own, const struct sto_own_result *result)
-{
-    const char *wwid = result->wwid == NULL ? "" : result->wwid;
-
-    if (!result->reservations) {
-        own_give_up(own, STO_OWN_REASON_NO_RESERVATIONS, 0, 0);
-    } else if (result->read_only) {
-        own_give_up(own, STO_OWN_REASON_READ_ONLY, 0, 0);
-    } else if (own->wwid[0] != '\0' && strncmp(own->wwid, wwid, sizeof(own->wwid) - 1) != 0) {
-        own_give_up(own, STO_OWN_REASON_COPY, 0, 0); /* another LUN answers at this address */
-    } else {
-        memset(own->wwid, 0, sizeof(own->wwid));
-        memcpy(own->wwid, wwid, strnlen(wwid, sizeof(own->wwid) - 1));
-        own->aptpl = result->aptpl;
-        settle(own, STO_SESSION_DATA);
-    }
-}
-
-static void connecting_result(struct sto_own *own, const struct sto_own_result *result)
-{
-    if (result->rc != STO_OK) {
-        login_failed(own, result);
-    } else if (own->command.kind == STO_OWN_IDENTIFY) {
-        own->logins = 0;
-        identified(own, result);
-    } else if (own->command.session == STO_SESSION_DATA) {
-        own_send_simple(own, STO_OWN_LOGIN, STO_SESSION_CONTROL);
-    } else if (own->only_control) {
-        settle(own, STO_SESSION_DATA);
-    } else {
-        own_send_simple(own, STO_OWN_IDENTIFY, STO_SESSION_DATA);
-    }
 }
 
 static void send_pr_out(struct sto_own *own, enum sto_pr_out action, uint64_t key,
@@ -167,6 +71,7 @@ static void send_register(struct sto_own *own)
         old_key = 0;
     }
     own->key_used = true;
+    own->may_hold |= old_key != 0; /* a holder that changes its key stays the holder */
     if (own->registered_ns == 0)
         own->registered_ns = own->now_ns;
     send_pr_out(own, STO_PR_REGISTER, old_key, own->key);
@@ -186,6 +91,16 @@ static void raise_generation(struct sto_own *own, uint32_t generation)
     own_start_look(own, false);
 }
 
+static void send_barrier(struct sto_own *own)
+{
+    own_move(own, STO_OWN_BARRIER);
+    memset(&own->command, 0, sizeof(own->command));
+    own->command.kind = STO_OWN_LUN_RESET;
+    own->command.session = STO_SESSION_CONTROL;
+    own->command.timeout_ms = own->config.barrier_ms;
+    own_send(own);
+}
+
 static void act_on(struct sto_own *own, const struct own_decision *decision)
 {
     switch (decision->verdict) {
@@ -194,23 +109,21 @@ static void act_on(struct sto_own *own, const struct own_decision *decision)
         break;
     case OWN_DO_RESERVE:
         own->barrier_done = false;
+        own->may_hold = true;
         send_pr_out(own, STO_PR_RESERVE, own->key, 0);
         break;
     case OWN_DO_PREEMPT:
-        if (own->look.reservation.held && own->look.reservation.key == decision->key)
+        if (own->look.reservation.held && own->look.reservation.key == decision->key) {
             own->barrier_done = false;
+            own->may_hold = true;
+        }
         send_pr_out(own, STO_PR_PREEMPT, own->key, decision->key);
         break;
     case OWN_DO_RAISE:
         raise_generation(own, decision->generation);
         break;
     case OWN_DO_BARRIER:
-        own_move(own, STO_OWN_BARRIER);
-        memset(&own->command, 0, sizeof(own->command));
-        own->command.kind = STO_OWN_LUN_RESET;
-        own->command.session = STO_SESSION_CONTROL;
-        own->command.timeout_ms = own->config.barrier_ms;
-        own_send(own);
+        send_barrier(own);
         break;
     case OWN_DO_RECORD:
         own->verified_ns = own->now_ns;
@@ -299,6 +212,7 @@ static void looking_result(struct sto_own *own, const struct sto_own_result *res
     }
     if (own->command.kind == STO_OWN_READ_RESERVATION) {
         own->look.reservation = *result->reservation;
+        own->may_hold |= own->look.reservation.held && own->look.reservation.key == own->key;
         own->look.sent_ns = result->sent_ns;
         own_send_simple(own, STO_OWN_READ_KEYS, STO_SESSION_DATA);
     } else if (own->command.kind == STO_OWN_READ_KEYS) {
@@ -313,19 +227,15 @@ static void looking_result(struct sto_own *own, const struct sto_own_result *res
 static void changing_result(struct sto_own *own, const struct sto_own_result *result)
 {
     enum sto_pr_out action = own->command.request.action;
+    bool took = result->rc == STO_OK && (action == STO_PR_PREEMPT || action == STO_PR_RESERVE);
 
     if (result->rc == STO_OK || result->rc == STO_CONFLICT) {
         if (action == STO_PR_REGISTER && result->rc == STO_CONFLICT)
             own->register_try++;
-        if (result->rc == STO_OK && action != STO_PR_REGISTER && !OWN_USE_VERIFY) {
-            own_move(own, STO_OWN_LOOKING);
-            own->look.reservation =
-                (struct sto_pr_reservation) { .held = true, .key = own->key, .type = OWN_TYPE };
-            own->look.keys = (struct sto_pr_keys) { .count = 1, .keys = { own->key } };
-            looked(own);
-            return;
-        }
-        own_start_look(own, false);
+        if (took && !OWN_USE_VERIFY)
+            send_barrier(own);
+        else
+            own_start_look(own, false);
     } else if (action == STO_PR_REGISTER && own->aptpl &&
                (result->rc == STO_ILLEGAL || result->rc == STO_UNSUPPORTED)) {
         own->aptpl = false;
@@ -341,7 +251,7 @@ static void barrier_result(struct sto_own *own, const struct sto_own_result *res
     if (result->rc == STO_OK) {
         own->barrier_done = true;
         own->attentions = own->busy = 0;
-        settle(own, STO_SESSION_DATA);
+        own_settle(own, STO_SESSION_DATA);
         return;
     }
     own->barriers++;
@@ -390,6 +300,13 @@ static void recording_result(struct sto_own *own, const struct sto_own_result *r
     }
 }
 
+/* Only in a mutated test binary: what PREEMPT answered is taken for what it did. */
+static void believe(struct sto_own *own)
+{
+    own_move(own, STO_OWN_LOOKING);
+    own_enter_owned(own);
+}
+
 /* Answers that say "not executed" or "nobody knows": the same for each command of a claim. */
 static bool common_result(struct sto_own *own, const struct sto_own_result *result)
 {
@@ -423,11 +340,13 @@ void own_claim_result(struct sto_own *own, const struct sto_own_result *result)
         return;
     switch (own->state) {
     case STO_OWN_CONNECTING:
-        connecting_result(own, result);
+        own_connecting_result(own, result);
         break;
     case STO_OWN_SETTLING: /* anything but the above says that no attention is left */
         if (own->command.session == STO_SESSION_DATA)
-            settle(own, STO_SESSION_CONTROL);
+            own_settle(own, STO_SESSION_CONTROL);
+        else if (own->barrier_done && !OWN_USE_VERIFY)
+            believe(own);
         else
             own_start_look(own, false);
         break;

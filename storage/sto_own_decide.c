@@ -160,6 +160,9 @@ static struct own_decision judge_generation(const struct sto_own *own,
 {
     bool mine = record->node == own->config.node;
 
+    if (mine && record->generation == own->generation && own->key_used &&
+        memcmp(record->boot_id, own->config.boot_id, 16) == 0)
+        return step(OWN_DO_RECORD, 0, 0); /* this incarnation wrote it and had to look again */
     if (own->reclaim && mine && record->generation >= own->tenure_first &&
         record->generation <= own->generation)
         return step(OWN_DO_RECORD, 0, 0);

@@ -15,6 +15,11 @@ static void next_check(struct sto_own *own)
 
 void own_enter_owned(struct sto_own *own)
 {
+    if (own->now_ns - own->confirmed_ns > (int64_t)own->config.fresh_ms * 1000000 &&
+        OWN_USE_VERIFY) {
+        own_start_look(own, false); /* we stood still meanwhile: what was seen proves nothing */
+        return;
+    }
     own->reclaim = true;
     own->changes = own->logins = own->barriers = 0;
     if (own->wish != OWN_WISH_HOLD) {

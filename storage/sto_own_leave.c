@@ -49,7 +49,7 @@ void own_undo(struct sto_own *own, enum sto_own_reason reason, uint64_t key, uin
     own->end_generation = generation;
     own->attentions = 0;
     own_move(own, STO_OWN_UNDOING);
-    send_unregister(own); /* a holder that unregisters releases (SPC-4 5.13.11.3) */
+    send_unregister(own);
 }
 
 static void send_leaving_record(struct sto_own *own)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Inside of the ownership state machine, shared by its files: sto_own.c (steps, moves, emitting),
- * sto_own_decide.c (what was seen -> what to do next), sto_own_claim.c (the way to ownership),
- * sto_own_hold.c (steady state and disturbances), sto_own_leave.c (hand-over, release, undo).
+ * sto_own_decide.c (what was seen -> what to do next), sto_own_connect.c and sto_own_claim.c (the
+ * way to ownership), sto_own_hold.c (steady state and disturbances), sto_own_leave.c (hand-over,
+ * release, undo).
  */
 #ifndef STO_OWN_PRIV_H
 #define STO_OWN_PRIV_H
@@ -84,6 +85,7 @@ struct sto_own {
     uint32_t generation; /* of this incarnation */
     uint64_t key;
     bool key_used;         /* a REGISTER naming `key` was sent */
+    bool may_hold;         /* the reservation may be under `key` */
     bool reclaim;          /* OWNED was reached under this grant: only our own keys are preempted */
     uint32_t tenure_first; /* first generation of this unbroken ownership */
 
@@ -131,10 +133,15 @@ struct own_decision own_judge_record(const struct sto_own *own, const struct sto
 uint64_t own_register_candidate(const struct sto_own *own, unsigned n);
 bool own_is_tenure_key(const struct sto_own *own, uint64_t key);
 
-/* --- sto_own_claim.c --- */
+/* --- sto_own_connect.c --- */
 void own_connect(struct sto_own *own, bool only_control);
 /* New sessions, next generation; -> CONNECTING, LOST or LEFT. */
 void own_reincarnate(struct sto_own *own);
+/* Take the unit attentions of `session`; -> SETTLING. */
+void own_settle(struct sto_own *own, enum sto_session session);
+void own_connecting_result(struct sto_own *own, const struct sto_own_result *result);
+
+/* --- sto_own_claim.c --- */
 void own_start_look(struct sto_own *own, bool suspect);
 void own_give_up(struct sto_own *own, enum sto_own_reason reason, uint64_t key,
                  uint32_t generation);

@@ -1,0 +1,602 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The model backend: LUN operations as messages to the model target and back. Messages of one
+ * session stay in order, as in TCP. A message outlives its operation and its LUN: that is how a
+ * write of yesterday arrives today.
+ */
+#include "config.h"
+
+#include "storage/sto_model_lun.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/hw_cursor.h"
+#include "storage/sto_lun_priv.h"
+#include "storage/sto_sense.h"
+
+enum wire_state { ON_ITS_WAY, AT_TARGET, COMING_BACK };
+
+struct model_lun;
+
+/* One command between host and target. */
+struct wire {
+    struct wire *next;
+    struct sto_model_net *net;
+    struct model_lun *lun; /* NULL: the session was dropped, nobody waits */
+    struct sto_op *op;     /* NULL: timed out, nobody waits */
+    enum sto_session session;
+    enum wire_state state;
+    bool is_login;
+    int64_t due_ns;
+    struct sto_model_command command;
+    struct sto_model_reply reply;
+};
+
+/* A session of the target that its host has dropped; it ends when the target notices. */
+struct orphan {
+    struct orphan *next;
+    int nexus;
+    int64_t end_ns;
+};
+
+struct sto_model_net {
+    struct sto_model_net_config config;
+    struct wire *wires;
+    struct orphan *orphans;
+};
+
+struct model_lun {
+    struct sto_lun base;
+    struct sto_model_net *net;
+    uint64_t port;
+    bool cut;
+    int nexus[STO_SESSIONS]; /* -1: down */
+    bool tell_down[STO_SESSIONS];
+    int64_t last_sent_ns[STO_SESSIONS];
+    struct sto_op *done_first, *done_last; /* to be completed in service */
+    struct sto_op *out;                    /* submitted, not done */
+};
+
+static int64_t now_ns(const struct sto_model_net *net)
+{
+    return hw_clock_now_ns(net->config.clock);
+}
+
+static int64_t travel_ns(struct sto_model_net *net)
+{
+    int64_t base = net->config.latency_ns;
+
+    return base + (int64_t)hw_prng_below(net->config.prng, (uint64_t)base + 1);
+}
+
+struct sto_model_net *sto_model_net_new(const struct sto_model_net_config *config)
+{
+    struct sto_model_net *net = calloc(1, sizeof(*net));
+
+    if (net != NULL)
+        net->config = *config;
+    return net;
+}
+
+static void free_wire(struct wire *wire)
+{
+    free(wire->command.data);
+    free(wire);
+}
+
+void sto_model_net_free(struct sto_model_net *net)
+{
+    if (net == NULL)
+        return;
+    while (net->wires != NULL) {
+        struct wire *wire = net->wires;
+
+        net->wires = wire->next;
+        free_wire(wire);
+    }
+    while (net->orphans != NULL) {
+        struct orphan *orphan = net->orphans;
+
+        net->orphans = orphan->next;
+        free(orphan);
+    }
+    free(net);
+}
+
+/* --- the LUN's lists --- */
+
+static void out_remove(struct model_lun *lun, struct sto_op *op)
+{
+    if (op->previous != NULL)
+        op->previous->next = op->next;
+    else
+        lun->out = op->next;
+    if (op->next != NULL)
+        op->next->previous = op->previous;
+}
+
+static void end_op(struct model_lun *lun, struct sto_op *op)
+{
+    out_remove(lun, op);
+    op->next = op->previous = NULL;
+    op->backend = NULL;
+    if (lun->done_last != NULL)
+        lun->done_last->next = op;
+    else
+        lun->done_first = op;
+    lun->done_last = op;
+}
+
+static void scatter(struct sto_op *op, const uint8_t *data, size_t bytes)
+{
+    size_t at = 0;
+
+    for (unsigned i = 0; i < op->iov_count && at < bytes; i++) {
+        size_t part = op->iov[i].iov_len < bytes - at ? op->iov[i].iov_len : bytes - at;
+
+        memcpy(op->iov[i].iov_base, data + at, part);
+        at += part;
+    }
+}
+
+/* The answer arrived at the host. */
+static void answer(struct wire *wire)
+{
+    struct sto_op *op = wire->op;
+    const struct sto_model_reply *reply = &wire->reply;
+
+    if (wire->is_login) {
+        op->result.rc = STO_OK;
+    } else if (wire->command.reset) {
+        op->result.tmf_response = reply->tmf_response;
+        op->result.rc = reply->tmf_response == 0 ? STO_OK : STO_UNSUPPORTED;
+    } else {
+        uint8_t sense[18] = { 0x70, 0, reply->sense_key, 0, 0, 0, 0, 10 };
+
+        sense[12] = (uint8_t)(reply->asc_ascq >> 8);
+        sense[13] = (uint8_t)reply->asc_ascq;
+        sto_sense_judge(reply->status, reply->status == 0x02 ? sense : NULL,
+                        reply->status == 0x02 ? sizeof(sense) : 0, &op->result);
+        if (op->result.rc == STO_OK && reply->data_in_bytes > 0)
+            scatter(op, wire->command.data, reply->data_in_bytes);
+        op->result.transferred_bytes = reply->data_in_bytes;
+    }
+    end_op(wire->lun, op);
+}
+
+/* --- the way there and back --- */
+
+static void replied(struct sto_model_command *command, const struct sto_model_reply *reply)
+{
+    struct wire *wire = command->context;
+
+    wire->reply = *reply;
+    wire->state = COMING_BACK;
+    wire->due_ns = now_ns(wire->net) + travel_ns(wire->net);
+}
+
+static void log_in(struct wire *wire)
+{
+    struct model_lun *lun = wire->lun;
+    int nexus;
+
+    wire->state = COMING_BACK;
+    wire->due_ns = now_ns(wire->net) + travel_ns(wire->net);
+    if (lun == NULL || wire->op == NULL)
+        return;
+    nexus = sto_model_login(wire->net->config.model, lun->port + wire->session);
+    if (nexus >= 0)
+        lun->nexus[wire->session] = nexus;
+}
+
+/* False: the wire is over. */
+static bool arrive(struct wire *wire)
+{
+    if (wire->state == COMING_BACK) {
+        if (wire->lun != NULL && wire->op != NULL)
+            answer(wire);
+        return false;
+    }
+    if (wire->is_login) {
+        log_in(wire);
+        return true;
+    }
+    wire->state = AT_TARGET;
+    wire->due_ns = INT64_MAX;
+    wire->command.done = replied;
+    wire->command.context = wire;
+    if (!wire->command.reset)
+        wire->command.takes_ns =
+            wire->net->config.takes_ns(wire->net->config.context, wire->command.cdb, false);
+    return sto_model_submit(wire->net->config.model, now_ns(wire->net), &wire->command) == 0;
+}
+
+static bool held_by_cut(const struct wire *wire)
+{
+    return wire->lun != NULL && wire->lun->cut && wire->state != AT_TARGET;
+}
+
+void sto_model_net_advance(struct sto_model_net *net)
+{
+    struct wire **link = &net->wires;
+    struct orphan **orphan = &net->orphans;
+
+    sto_model_advance(net->config.model, now_ns(net));
+    while (*link != NULL) {
+        struct wire *wire = *link;
+        bool lives = true;
+
+        if (wire->due_ns <= now_ns(net) && !held_by_cut(wire))
+            lives = arrive(wire);
+        if (lives) {
+            link = &wire->next;
+        } else {
+            *link = wire->next;
+            free_wire(wire);
+        }
+    }
+    while (*orphan != NULL) {
+        struct orphan *gone = *orphan;
+
+        if (gone->end_ns > now_ns(net)) {
+            orphan = &gone->next;
+            continue;
+        }
+        sto_model_end_session(net->config.model, gone->nexus);
+        *orphan = gone->next;
+        free(gone);
+    }
+    sto_model_advance(net->config.model, now_ns(net));
+}
+
+int64_t sto_model_net_next_ns(const struct sto_model_net *net)
+{
+    int64_t next = sto_model_next_ns(net->config.model);
+
+    for (const struct wire *wire = net->wires; wire != NULL; wire = wire->next) {
+        if (wire->due_ns < next && !held_by_cut(wire))
+            next = wire->due_ns;
+    }
+    for (const struct orphan *orphan = net->orphans; orphan != NULL; orphan = orphan->next) {
+        if (orphan->end_ns < next)
+            next = orphan->end_ns;
+    }
+    return next;
+}
+
+/* --- operations to messages --- */
+
+static void rw_cdb(const struct sto_op *op, uint8_t cdb[16])
+{
+    struct hw_writer writer = hw_writer_over(cdb, 16);
+
+    hw_write_u8(&writer, op->kind == STO_OP_READ ? 0x88 : 0x8a);
+    hw_write_u8(&writer, 0);
+    hw_write_be64(&writer, op->offset_bytes / STO_MODEL_BLOCK_BYTES);
+    hw_write_be32(&writer, (uint32_t)(op->length_bytes / STO_MODEL_BLOCK_BYTES));
+}
+
+static int fill_command(struct wire *wire, const struct sto_op *op)
+{
+    struct sto_model_command *command = &wire->command;
+    size_t at = 0;
+
+    command->reset = op->kind == STO_OP_LUN_RESET;
+    if (op->kind == STO_OP_READ || op->kind == STO_OP_WRITE)
+        rw_cdb(op, command->cdb);
+    else if (op->kind == STO_OP_FLUSH)
+        command->cdb[0] = 0x35;
+    else if (op->kind == STO_OP_SCSI)
+        memcpy(command->cdb, op->cdb, sizeof(command->cdb));
+    else if (op->kind != STO_OP_LUN_RESET && op->kind != STO_OP_LOGIN && op->kind != STO_OP_LOGOUT)
+        return -EINVAL;
+    command->data_bytes = (size_t)op->length_bytes;
+    if (command->data_bytes == 0 || op->iov_count == 0)
+        return 0;
+    command->data = calloc(1, command->data_bytes);
+    if (command->data == NULL)
+        return -ENOMEM;
+    if (op->kind == STO_OP_READ || op->direction == STO_DIRECTION_IN)
+        return 0;
+    for (unsigned i = 0; i < op->iov_count; i++) {
+        memcpy(command->data + at, op->iov[i].iov_base, op->iov[i].iov_len);
+        at += op->iov[i].iov_len;
+    }
+    return 0;
+}
+
+static void send_wire(struct model_lun *lun, struct wire *wire)
+{
+    struct sto_model_net *net = lun->net;
+    struct wire **link = &net->wires;
+    int64_t due = now_ns(net) + travel_ns(net);
+
+    if (due < lun->last_sent_ns[wire->session])
+        due = lun->last_sent_ns[wire->session];
+    lun->last_sent_ns[wire->session] = due;
+    wire->due_ns = due;
+    while (*link != NULL)
+        link = &(*link)->next;
+    *link = wire;
+}
+
+static void out_insert(struct model_lun *lun, struct sto_op *op)
+{
+    op->previous = NULL;
+    op->next = lun->out;
+    if (lun->out != NULL)
+        lun->out->previous = op;
+    lun->out = op;
+    op->result.sent_ns = now_ns(lun->net);
+}
+
+static int model_submit_op(struct sto_lun *base, struct sto_op *op)
+{
+    struct model_lun *lun = (struct model_lun *)base;
+    struct wire *wire;
+    int rc;
+
+    out_insert(lun, op);
+    if (op->kind == STO_OP_LOGOUT || (op->kind != STO_OP_LOGIN && lun->nexus[op->session] < 0)) {
+        op->result.rc = op->kind == STO_OP_LOGOUT ? STO_OK : STO_NOT_SENT;
+        op->result.sent_ns = 0;
+        if (op->kind == STO_OP_LOGOUT && lun->nexus[op->session] >= 0) {
+            sto_model_end_session(lun->net->config.model, lun->nexus[op->session]);
+            lun->nexus[op->session] = -1;
+        }
+        end_op(lun, op);
+        return 0;
+    }
+    wire = calloc(1, sizeof(*wire));
+    rc = wire == NULL ? -ENOMEM : fill_command(wire, op);
+    if (rc < 0) {
+        out_remove(lun, op);
+        if (wire != NULL)
+            free_wire(wire);
+        return rc;
+    }
+    wire->net = lun->net;
+    wire->lun = lun;
+    wire->op = op;
+    wire->session = op->session;
+    wire->is_login = op->kind == STO_OP_LOGIN;
+    wire->command.nexus = lun->nexus[op->session];
+    op->backend = wire;
+    if (op->deadline_ns == 0)
+        op->deadline_ns = now_ns(lun->net) + (int64_t)5000 * 1000000;
+    send_wire(lun, wire);
+    return 0;
+}
+
+/* Nobody waits any more; what was sent may still arrive, late but in order. */
+static void orphan_wires(struct model_lun *lun, enum sto_session session, int64_t end_ns)
+{
+    struct sto_model_net *net = lun->net;
+    bool arrives = hw_prng_chance(net->config.prng, 1, 2);
+
+    for (struct wire *wire = net->wires; wire != NULL; wire = wire->next) {
+        if (wire->lun != lun || wire->session != session)
+            continue;
+        wire->lun = NULL;
+        wire->op = NULL;
+        if (wire->state == ON_ITS_WAY && !wire->is_login && arrives)
+            wire->due_ns = end_ns - 1;
+        else if (wire->state == ON_ITS_WAY)
+            wire->command.nexus = -1; /* lost: the target will not take it */
+    }
+}
+
+static void end_ops(struct model_lun *lun, enum sto_session session)
+{
+    struct sto_op *op = lun->out;
+
+    while (op != NULL) {
+        struct sto_op *next = op->next;
+
+        if (op->session == session) {
+            op->result.rc = STO_UNKNOWN;
+            end_op(lun, op);
+        }
+        op = next;
+    }
+}
+
+static void model_drop(struct sto_lun *base, enum sto_session session)
+{
+    struct model_lun *lun = (struct model_lun *)base;
+    struct sto_model_net *net = lun->net;
+    struct orphan *orphan;
+    int64_t end_ns = now_ns(net) + 1;
+
+    if (net->config.late_ns > 0)
+        end_ns += (int64_t)hw_prng_below(net->config.prng, (uint64_t)net->config.late_ns);
+    end_ops(lun, session);
+    orphan_wires(lun, session, end_ns);
+    lun->last_sent_ns[session] = 0;
+    lun->tell_down[session] = false;
+    if (lun->nexus[session] < 0)
+        return;
+    orphan = calloc(1, sizeof(*orphan));
+    if (orphan == NULL) {
+        sto_model_end_session(net->config.model, lun->nexus[session]);
+    } else {
+        orphan->nexus = lun->nexus[session];
+        orphan->end_ns = end_ns;
+        orphan->next = net->orphans;
+        net->orphans = orphan;
+    }
+    lun->nexus[session] = -1;
+}
+
+/* --- service --- */
+
+static void expire(struct model_lun *lun)
+{
+    struct sto_op *op = lun->out;
+
+    while (op != NULL) {
+        struct sto_op *next = op->next;
+        struct wire *wire = op->backend;
+
+        if (op->deadline_ns <= now_ns(lun->net)) {
+            if (wire != NULL)
+                wire->op = NULL;
+            op->result.rc = STO_UNKNOWN;
+            end_op(lun, op);
+        }
+        op = next;
+    }
+}
+
+static void deliver(struct model_lun *lun)
+{
+    while (lun->done_first != NULL) {
+        struct sto_op *op = lun->done_first;
+
+        lun->done_first = op->next;
+        if (lun->done_first == NULL)
+            lun->done_last = NULL;
+        op->next = NULL;
+        sto_lun_complete(&lun->base, op);
+    }
+}
+
+static void model_service(struct sto_lun *base, short revents)
+{
+    struct model_lun *lun = (struct model_lun *)base;
+
+    (void)revents;
+    expire(lun);
+    deliver(lun);
+    for (int session = 0; session < STO_SESSIONS; session++) {
+        if (lun->tell_down[session]) {
+            lun->tell_down[session] = false;
+            if (base->notify.session_down != NULL)
+                base->notify.session_down(base->notify.context, (enum sto_session)session,
+                                          "connection lost");
+        }
+    }
+}
+
+static void model_close(struct sto_lun *base)
+{
+    struct model_lun *lun = (struct model_lun *)base;
+
+    model_drop(base, STO_SESSION_DATA);
+    model_drop(base, STO_SESSION_CONTROL);
+    deliver(lun);
+    free(lun);
+}
+
+void sto_model_lun_break(struct sto_lun *base, enum sto_session session)
+{
+    struct model_lun *lun = (struct model_lun *)base;
+
+    if (lun->nexus[session] < 0)
+        return;
+    model_drop(base, session);
+    lun->tell_down[session] = true;
+}
+
+void sto_model_lun_target_gone(struct sto_lun *base)
+{
+    struct model_lun *lun = (struct model_lun *)base;
+
+    for (int session = 0; session < STO_SESSIONS; session++) {
+        bool was_up = lun->nexus[session] >= 0;
+
+        lun->nexus[session] = -1; /* nothing of it lives on in the target */
+        end_ops(lun, (enum sto_session)session);
+        orphan_wires(lun, (enum sto_session)session, now_ns(lun->net));
+        lun->last_sent_ns[session] = 0;
+        lun->tell_down[session] = was_up;
+    }
+}
+
+void sto_model_lun_cut(struct sto_lun *base, bool cut)
+{
+    ((struct model_lun *)base)->cut = cut;
+}
+
+int sto_model_lun_nexus(const struct sto_lun *base, enum sto_session session)
+{
+    return ((const struct model_lun *)base)->nexus[session];
+}
+
+int64_t sto_model_lun_next_ns(const struct sto_lun *base)
+{
+    const struct model_lun *lun = (const struct model_lun *)base;
+    int64_t next = INT64_MAX;
+
+    if (lun->done_first != NULL || lun->tell_down[STO_SESSION_DATA] ||
+        lun->tell_down[STO_SESSION_CONTROL])
+        return 0;
+    for (const struct sto_op *op = lun->out; op != NULL; op = op->next) {
+        if (op->deadline_ns < next)
+            next = op->deadline_ns;
+    }
+    return next;
+}
+
+static int model_fd(const struct sto_lun *base)
+{
+    (void)base;
+    return -1;
+}
+
+static short model_events(const struct sto_lun *base)
+{
+    (void)base;
+    return 0;
+}
+
+static int model_facts(struct sto_lun *base, struct sto_facts *ret_facts, struct hw_error *error)
+{
+    (void)base;
+    (void)ret_facts;
+    (void)error;
+    return -ENOTSUP; /* asked by CDB, as a SCSI backend */
+}
+
+static int model_open(const struct sto_url *url, const struct sto_lun_options *options,
+                      struct sto_lun **ret_lun, struct hw_error *error)
+{
+    (void)url;
+    (void)options;
+    (void)ret_lun;
+    return hw_error_set(error, HW_ERROR_REFUSED, ENOTSUP, "model", "has no URL", NULL);
+}
+
+static const struct sto_lun_ops model_ops = {
+    .scheme = "model",
+    .open = model_open,
+    .close = model_close,
+    .drop = model_drop,
+    .submit = model_submit_op,
+    .fd = model_fd,
+    .events = model_events,
+    .service = model_service,
+    .facts = model_facts,
+};
+
+struct sto_lun *sto_model_lun_new(struct sto_model_net *net, uint64_t port)
+{
+    struct model_lun *lun = calloc(1, sizeof(*lun));
+
+    if (lun == NULL)
+        return NULL;
+    lun->base.ops = &model_ops;
+    lun->base.clock = net->config.clock;
+    lun->base.io_timeout_ms = 5000;
+    lun->base.name = strdup("model:");
+    if (lun->base.name == NULL) {
+        free(lun);
+        return NULL;
+    }
+    lun->net = net;
+    lun->port = port;
+    lun->nexus[STO_SESSION_DATA] = lun->nexus[STO_SESSION_CONTROL] = -1;
+    return &lun->base;
+}

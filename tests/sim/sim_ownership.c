@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Random schedules of three nodes that own, take over, stall, lose their links and die, over a
+ * target that is slow, resets and restarts; see own_world.c for the oracles. After each schedule
+ * the faults end and a last grant must lead to an open gate with nothing left unanswered.
+ *   sim_ownership             SEEDS schedules (environment; default a quick share), as TAP
+ *   sim_ownership --seed N    one schedule, traced
+ *   sim_ownership --hunt      schedules until one is unsafe, for mutants; --hunt-stuck: or stuck
+ */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "own_world.h"
+
+enum { QUICK_SEEDS = 3000, STEPS_MAX = 40 };
+
+static struct world_node *any_node(struct world *world)
+{
+    return &world->nodes[hw_prng_below(&world->prng, WORLD_NODES)];
+}
+
+static void grant_step(struct world *world)
+{
+    struct world_node *node = any_node(world);
+    uint32_t generation = world_grant(world);
+
+    if (hw_prng_chance(&world->prng, 1, 4)) { /* the order arrives late, behind a newer one */
+        world_start(world, any_node(world), world_grant(world), true);
+        world_run(world, world->now_ns + (int64_t)hw_prng_below(&world->prng, 20) * WORLD_MS);
+    }
+    world_start(world, node, generation, true);
+}
+
+static void race_step(struct world *world)
+{
+    uint32_t first = world_grant(world), second = world_grant(world);
+
+    world_start(world, &world->nodes[0], first, true);
+    world_start(world, &world->nodes[1], second, true);
+}
+
+static void attention_step(struct world *world)
+{
+    static const uint16_t codes[] = { 0x2900, 0x2903, 0x2907, 0x2a01, 0x2a03,
+                                      0x2a04, 0x2a05, 0x2f00, 0x3f0e, 0x2809 };
+    struct world_node *node = any_node(world);
+    unsigned count = 1 + (unsigned)hw_prng_below(&world->prng, 10);
+
+    for (unsigned i = 0; i < count && node->lun != NULL; i++) {
+        int nexus = sto_model_lun_nexus(
+            node->lun, hw_prng_chance(&world->prng, 1, 4) ? STO_SESSION_CONTROL : STO_SESSION_DATA);
+
+        sto_model_attention(world->model, nexus,
+                            codes[hw_prng_below(&world->prng, sizeof(codes) / sizeof(codes[0]))]);
+    }
+}
+
+static void reset_done(struct sto_model_command *command, const struct sto_model_reply *reply)
+{
+    (void)command;
+    (void)reply;
+}
+
+/* A third party, or a stalled loser, resets the logical unit; it does not wait for the answer. */
+static void reset_step(struct world *world)
+{
+    struct sto_model_command *command = &world->resets[world->reset_count++ % WORLD_RESETS];
+
+    memset(command, 0, sizeof(*command));
+    command->nexus = sto_model_login(world->model, 900 + world->reset_count % 8);
+    command->reset = true;
+    command->done = reset_done;
+    if (command->nexus >= 0)
+        (void)sto_model_submit(world->model, world->now_ns, command);
+}
+
+/* A zombie of an earlier grant (multipathd, a kernel's initiator): registers its old key by itself
+ * and writes. Only while there is a holder: without one nothing at the target could stop it. */
+static void rogue_step(struct world *world)
+{
+    uint8_t parameters[STO_PR_OUT_PARAMETER_BYTES], data[STO_MODEL_BLOCK_BYTES] = { 0 };
+    struct sto_model_command *command = &world->rogue;
+    uint64_t key;
+    int nexus;
+
+    memset(command, 0, sizeof(*command));
+    if (world->opened <= 1 || !sto_model_holder(world->model, &key, &nexus))
+        return;
+    command->nexus = sto_model_login(world->model, 800);
+    command->done = reset_done;
+    if (command->nexus < 0)
+        return;
+    (void)sto_model_submit(world->model, world->now_ns, command); /* takes the unit attention */
+    sto_model_advance(world->model, world->now_ns);
+    (void)sto_pr_out_encode(
+        &(struct sto_pr_out_request) { .action = STO_PR_REGISTER,
+                                       .service_key = (key & ~0xffffffull) | 1 },
+        command->cdb, parameters);
+    command->data = parameters;
+    command->data_bytes = sizeof(parameters);
+    (void)sto_model_submit(world->model, world->now_ns, command);
+    sto_model_advance(world->model, world->now_ns);
+    memset(command->cdb, 0, sizeof(command->cdb));
+    command->cdb[0] = 0x2a; /* WRITE(10), one block, stamped with grant 0 */
+    command->cdb[5] = WORLD_META_BLOCKS;
+    command->cdb[8] = 1;
+    command->data = data;
+    command->data_bytes = sizeof(data);
+    (void)sto_model_submit(world->model, world->now_ns, command);
+    sto_model_advance(world->model, world->now_ns);
+}
+
+static void release(struct world *world, struct world_node *node)
+{
+    world->given_up = true;
+    sto_owner_release(node->owner);
+}
+
+static void leave_step(struct world *world)
+{
+    struct world_node *node = any_node(world);
+
+    if (node->owner == NULL || node->stalled_until_ns > world->now_ns)
+        return;
+    if (hw_prng_chance(&world->prng, 1, 3))
+        sto_owner_revoke(node->owner);
+    else if (hw_prng_chance(&world->prng, 1, 2))
+        sto_owner_hand_over(node->owner, 0);
+    else
+        release(world, node);
+}
+
+static void random_step(struct world *world)
+{
+    struct world_node *node = any_node(world);
+
+    switch (hw_prng_below(&world->prng, 18)) {
+    case 0:
+    case 1:
+    case 2:
+        grant_step(world);
+        break;
+    case 3:
+        race_step(world);
+        break;
+    case 4:
+    case 5:
+        node->stalled_until_ns =
+            world->now_ns + (int64_t)hw_prng_below(&world->prng, 12000) * WORLD_MS;
+        world_say(world, "n%u stalls", node->id);
+        break;
+    case 6:
+    case 7:
+        node->cut = !node->cut;
+        world_say(world, "n%u link %s", node->id, node->cut ? "cut" : "heals");
+        if (node->lun != NULL)
+            sto_model_lun_cut(node->lun, node->cut);
+        break;
+    case 8:
+        world_kill(world, node);
+        break;
+    case 9:
+        world_restart_target(world);
+        break;
+    case 10:
+        world_say(world, "reset by a third party");
+        reset_step(world);
+        break;
+    case 11:
+    case 12:
+        world_say(world, "n%u attentions or so", node->id);
+        attention_step(world);
+        break;
+    case 13:
+        leave_step(world);
+        break;
+    case 14:
+    case 15:
+        world_say(world, "a zombie registers and writes");
+        rogue_step(world);
+        break;
+    default:
+        world_say(world, "n%u data session breaks", node->id);
+        if (node->lun != NULL)
+            sto_model_lun_break(node->lun, hw_prng_chance(&world->prng, 1, 5) ? STO_SESSION_CONTROL
+                                                                              : STO_SESSION_DATA);
+        break;
+    }
+}
+
+static bool all_answered(const struct world_node *node)
+{
+    for (unsigned i = 0; i < WORLD_DATA_BLOCKS; i++) {
+        if (node->blocks[i].out)
+            return false;
+    }
+    return true;
+}
+
+/* Faults are over: whoever is granted the LUN now gets it, and its guest gets its answers. */
+static void must_settle(struct world *world)
+{
+    struct world_node *node = any_node(world);
+
+    world_say(world, "faults end");
+    world->slow = 0;
+    for (unsigned i = 0; i < WORLD_NODES; i++) {
+        world->nodes[i].cut = false;
+        world->nodes[i].stalled_until_ns = 0;
+        if (world->nodes[i].lun != NULL)
+            sto_model_lun_cut(world->nodes[i].lun, false);
+    }
+    world_start(world, node, world_grant(world), true);
+    if (!world_run_until_open(world, node, 120000 * WORLD_MS)) {
+        world_break(world, "liveness: n%u was granted %u and is not open after 120 s: %s", node->id,
+                    node->grant, sto_own_state_name(sto_own_state(sto_owner_machine(node->owner))));
+        return;
+    }
+    node->open = false; /* issue nothing new */
+    world_run(world, world->now_ns + 20000 * WORLD_MS);
+    if (!all_answered(node))
+        world_break(world, "liveness: a request of n%u was never answered", node->id);
+}
+
+static bool schedule(uint64_t seed, bool trace, struct world_stats *stats)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    unsigned steps;
+    bool good;
+
+    if (world == NULL || !world_init(world, seed, trace)) {
+        (void)printf("# out of memory\n");
+        free(world);
+        return false;
+    }
+    steps = 4 + (unsigned)hw_prng_below(&world->prng, STEPS_MAX - 4);
+    grant_step(world);
+    for (unsigned i = 0; i < steps && !world->broken; i++) {
+        int64_t pause = (int64_t)hw_prng_below(&world->prng, 4) == 0
+                            ? (int64_t)hw_prng_below(&world->prng, 3000) * WORLD_MS
+                            : (int64_t)hw_prng_below(&world->prng, 5000) * 1000;
+
+        world_run(world, world->now_ns + pause);
+        random_step(world);
+    }
+    if (!world->broken && !world->quirks.preempts_wrong) /* nobody can own on such a target */
+        must_settle(world);
+    good = !world->broken;
+    if (!good)
+        (void)printf("# seed %" PRIu64 ": %s\n", seed, world->why);
+    stats->unsafe += world->broken && strncmp(world->why, "liveness", 8) != 0;
+    stats->owned += world->stats.owned;
+    stats->lost += world->stats.lost;
+    stats->refused += world->stats.refused;
+    stats->suspended += world->stats.suspended;
+    stats->landed += world->stats.landed;
+    stats->handed += world->stats.handed;
+    stats->released += world->stats.released;
+    stats->not_proven += world->stats.not_proven;
+    world_fini(world);
+    free(world);
+    return good;
+}
+
+/* Exit status 0: an unsafe (or, `stuck`, any bad) schedule was found. */
+static int hunt(uint64_t seeds, bool stuck)
+{
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
+        struct world_stats stats = { 0 };
+
+        if (!schedule(seed, false, &stats) && (stuck || stats.unsafe > 0))
+            return 0;
+    }
+    return 1;
+}
+
+static int all_schedules(uint64_t seeds, const char *program)
+{
+    struct world_stats stats = { 0 };
+    unsigned bad = 0;
+
+    (void)printf("1..1\n");
+    for (uint64_t seed = 1; seed <= seeds && bad < 5; seed++) {
+        if (!schedule(seed, false, &stats)) {
+            (void)printf("# replay: %s --seed %" PRIu64 "\n", program, seed);
+            bad++;
+        }
+    }
+    (void)printf("# %" PRIu64 " schedules: %lu owned, %lu lost, %lu refused, %lu suspended, "
+                 "%lu handed, %lu released, %lu barriers not proven, %lu writes landed\n",
+                 seeds, stats.owned, stats.lost, stats.refused, stats.suspended, stats.handed,
+                 stats.released, stats.not_proven, stats.landed);
+    (void)printf(
+        "%s 1 - one open gate at most, no stale write, nothing lost, it always comes back\n",
+        bad == 0 ? "ok" : "not ok");
+    return bad == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    const char *seeds = getenv("SEEDS");
+    struct world_stats stats = { 0 };
+
+    if (argc == 3 && strcmp(argv[1], "--seed") == 0)
+        return schedule(strtoull(argv[2], NULL, 10), true, &stats) ? 0 : 1;
+    if (argc == 2 && strcmp(argv[1], "--hunt") == 0)
+        return hunt(QUICK_SEEDS, false);
+    if (argc == 2 && strcmp(argv[1], "--hunt-stuck") == 0)
+        return hunt(QUICK_SEEDS, true);
+    if (seeds != NULL && seeds[0] != '\0')
+        return all_schedules(strtoull(seeds, NULL, 10), argv[0]);
+    return all_schedules(QUICK_SEEDS, argv[0]);
+}
