@@ -59,6 +59,7 @@ const char *sto_rc_name(enum sto_rc rc)
 static const struct sto_lun_ops *const backends[] = {
     &sto_iscsi_ops,
     &sto_file_ops,
+    &sto_block_ops,
 };
 
 static const char *scheme_name(enum sto_scheme scheme)

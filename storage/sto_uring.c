@@ -28,6 +28,7 @@ struct slot {
     bool cancelling;
     void *bounce; /* aligned copy of the data; NULL = the caller's own memory */
     struct iovec bounce_iov;
+    uint64_t order;
     uint64_t done_bytes; /* WRITE_ZEROES by writing */
 };
 
@@ -41,6 +42,9 @@ struct sto_uring {
     struct slot *spare;
     void *zeroes;
     unsigned unsent;
+    uint64_t next_order;
+    void (*judge)(void *context, struct sto_op *op, int64_t moved); /* NULL: sto_uring_judge() */
+    void *judge_context;
     struct slot slots[STO_URING_DEPTH];
 };
 
@@ -319,6 +323,7 @@ static void start(struct sto_uring *uring, struct sto_op *op)
         sto_pump_end_with(uring->pump, op, STO_NOT_SENT, "the ring takes nothing");
         return;
     }
+    slot->order = uring->next_order++;
     op->backend = slot;
     op->result.sent_ns = hw_clock_now_ns(uring->pump->lun->clock);
 }
@@ -331,6 +336,35 @@ void sto_uring_submit(struct sto_uring *uring, struct sto_op *op)
         sto_op_list_add(&uring->waiting, op);
     else
         start(uring, op);
+}
+
+void sto_uring_use(struct sto_uring *uring, int fd)
+{
+    sto_uring_flush(uring);
+    uring->fd = fd;
+}
+
+void sto_uring_judge_with(struct sto_uring *uring,
+                          void (*judge)(void *context, struct sto_op *op, int64_t moved),
+                          void *context)
+{
+    uring->judge = judge;
+    uring->judge_context = context;
+}
+
+uint64_t sto_uring_next_order(const struct sto_uring *uring)
+{
+    return uring->next_order;
+}
+
+uint64_t sto_uring_oldest(const struct sto_uring *uring)
+{
+    uint64_t oldest = UINT64_MAX;
+
+    for (unsigned i = 0; i < STO_URING_DEPTH; i++)
+        if (uring->slots[i].used && uring->slots[i].order < oldest)
+            oldest = uring->slots[i].order;
+    return oldest;
 }
 
 void sto_uring_flush(struct sto_uring *uring)
@@ -360,11 +394,13 @@ static bool zeroes_go_on(struct sto_uring *uring, struct slot *slot, int result)
     return slot->done_bytes < slot->op->length_bytes && prepare(uring, slot);
 }
 
-static void judge(struct slot *slot, int result)
+static void judge(const struct sto_uring *uring, struct slot *slot, int result)
 {
     struct sto_op *op = slot->op;
 
     op->result.rc = sto_uring_judge(result < 0 ? -result : 0);
+    if (uring->judge != NULL)
+        uring->judge(uring->judge_context, op, result);
     if (op->result.rc != STO_OK || op->kind == STO_OP_FLUSH)
         return;
     if (op->kind == STO_OP_WRITE_ZEROES && slot->done_bytes > 0)
@@ -386,7 +422,7 @@ static void finished(struct sto_uring *uring, struct slot *slot, int result)
     if (op != NULL && op->kind == STO_OP_WRITE_ZEROES && zeroes_go_on(uring, slot, result))
         return;
     if (op != NULL) {
-        judge(slot, result);
+        judge(uring, slot, result);
         sto_pump_end(uring->pump, op);
     }
     give_slot(uring, slot);

@@ -47,6 +47,21 @@ int64_t sto_uring_expire(struct sto_uring *uring, int64_t now_ns);
 /* End all operations as unknown now; the ring goes on. Waits as sto_uring_close() does. */
 void sto_uring_drop(struct sto_uring *uring, const char *why);
 
+/* Use another descriptor from now on; what the kernel has stays with the old one's file. */
+void sto_uring_use(struct sto_uring *uring, int fd);
+
+/* Have each operation that the kernel ended judged by `judge` (bytes moved, or -errno), which sets
+ * the result's rc and transferred bytes, in place of sto_uring_judge(). */
+void sto_uring_judge_with(struct sto_uring *uring,
+                          void (*judge)(void *context, struct sto_op *op, int64_t moved),
+                          void *context);
+
+/* Operations are numbered as they are started: the next one's number. */
+uint64_t sto_uring_next_order(const struct sto_uring *uring);
+/* The lowest number that the kernel still has, also of operations that ended as unknown;
+ * UINT64_MAX if none. */
+uint64_t sto_uring_oldest(const struct sto_uring *uring);
+
 /* The outcome that an errno of the kernel's stands for; EBADE is a reservation conflict. */
 enum sto_rc sto_uring_judge(int code);
 
