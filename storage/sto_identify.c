@@ -3,7 +3,7 @@
  * Reading the facts of a LUN: one command after the other, each told by the table below. Unit
  * attentions that wait (a fresh login has one) are stepped over and counted; nothing else is
  * retried. A standby node asks too, while another holds an exclusive reservation: what may be
- * refused then (MODE SENSE) has a careful default.
+ * refused then has another source (READ CAPACITY) or a careful default (MODE SENSE).
  */
 #include "config.h"
 
@@ -19,7 +19,13 @@
 #include "storage/sto_sense.h"
 
 enum { UNIT_ATTENTIONS_MAX = 32, ANSWER_BYTES = 1024, INQUIRY_BYTES = 96, PAGE_BYTES = 252 };
-enum { MODE_BYTES = 192, CAPACITY_BYTES = 32, FULL_STATUS_BYTES = 512, NS_PER_MS = 1000000 };
+enum {
+    MODE_BYTES = 192,
+    CAPACITY_10_BYTES = 8,
+    CAPACITY_BYTES = 32,
+    FULL_STATUS_BYTES = 512,
+    NS_PER_MS = 1000000
+};
 
 struct identify {
     struct sto_lun *lun;
@@ -184,6 +190,20 @@ static int judge_provisioning(struct identify *identify, size_t bytes)
     return 0;
 }
 
+static uint8_t capacity_10_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
+{
+    (void)step;
+    return sto_cdb_read_capacity_10(cdb);
+}
+
+/* LIO answers this one under another's exclusive access, and the longer form not. */
+static int judge_capacity_10(struct identify *identify, size_t bytes)
+{
+    if (identify->op.result.rc == STO_OK)
+        (void)sto_inquiry_capacity_10(identify->answer, bytes, &identify->facts);
+    return 0;
+}
+
 static uint8_t capacity_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
 {
     return sto_cdb_read_capacity(cdb, step->answer_bytes);
@@ -191,6 +211,8 @@ static uint8_t capacity_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
 
 static int judge_capacity(struct identify *identify, size_t bytes)
 {
+    if (identify->op.result.rc == STO_CONFLICT && identify->facts.block_bytes != 0)
+        return 0;
     if (identify->op.result.rc != STO_OK)
         return refuse_result(identify, "READ CAPACITY");
     if (sto_inquiry_capacity(identify->answer, bytes, &identify->facts) < 0)
@@ -266,6 +288,7 @@ static const struct step steps[] = {
     { PAGE_BYTES, 0, page_cdb, judge_pages },
     { PAGE_BYTES, STO_VPD_SERIAL, page_cdb, judge_serial },
     { ANSWER_BYTES, STO_VPD_IDENTIFICATION, page_cdb, judge_identification },
+    { CAPACITY_10_BYTES, 0, capacity_10_cdb, judge_capacity_10 },
     { CAPACITY_BYTES, 0, capacity_cdb, judge_capacity },
     { PAGE_BYTES, STO_VPD_BLOCK_LIMITS, page_cdb, judge_limits },
     { PAGE_BYTES, STO_VPD_PROVISIONING, page_cdb, judge_provisioning },
