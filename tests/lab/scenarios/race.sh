@@ -2,8 +2,6 @@
 # shellcheck shell=bash
 # Two nodes are told to take the same LUN under the same generation at the same moment: exactly one wins, each time.
 
-RACES=${RACES:-20}
-
 # race GENERATION: both run until each has said owned, refused or not proven
 race()
 {
