@@ -3,6 +3,7 @@
  * The fault backend: every operation goes on to the LUN below as a shadow of its own, so that
  * what comes back can be kept, changed or thrown away. It invents no outcome that a real target
  * could not give.
+ * over 400: the slots of a whole backend, each a few lines, around one list of shadows.
  */
 #include "config.h"
 

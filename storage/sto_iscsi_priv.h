@@ -109,6 +109,12 @@ struct sto_iscsi {
     struct sto_iscsi_task *spare; /* free tasks */
 };
 
+/* --- sto_iscsi_build.c --- */
+
+/* Make the task's scsi_task for `op`. -EINVAL if no CDB can say it, -ENOMEM. */
+int sto_iscsi_build(const struct sto_iscsi_session *session, struct sto_iscsi_task *task,
+                    const struct sto_op *op);
+
 /* --- sto_iscsi_task.c --- */
 
 /* Hand `op` to libiscsi. It always ends later, also when this fails. */
@@ -138,6 +144,9 @@ void sto_iscsi_login_event(struct sto_iscsi_session *session, uint32_t events);
 int64_t sto_iscsi_login_tick(struct sto_iscsi_session *session, int64_t now_ns);
 
 /* --- sto_iscsi_session.c --- */
+
+/* A libiscsi context as this session wants it, not connected; NULL without memory. */
+struct iscsi_context *sto_iscsi_make_context(const struct sto_iscsi_session *session);
 
 /* End the session in order for `op` (STO_OP_LOGOUT), which ends later. */
 void sto_iscsi_logout(struct sto_iscsi_session *session, struct sto_op *op);

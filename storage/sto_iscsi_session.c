@@ -11,12 +11,56 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <xxhash.h>
 
 enum { NS_PER_MS = 1000000, NOP_PERIODS_LOST = 3 };
 
 static int64_t session_now(const struct sto_iscsi_session *session)
 {
     return hw_clock_now_ns(session->lun->lun.clock);
+}
+
+/* --- the context --- */
+
+/*
+ * The first four bytes tell sessions apart, since LIO compares no more than them: type EN, then
+ * 24 bits of node, salt and session. The same node, salt and session always give the same ISID.
+ */
+static void set_isid(const struct sto_iscsi_session *session, struct iscsi_context *context)
+{
+    uint8_t seed[8] = { 0 };
+    uint64_t hash;
+
+    memcpy(seed, &session->lun->node, sizeof(session->lun->node));
+    memcpy(seed + 4, &session->lun->isid_salt, sizeof(session->lun->isid_salt));
+    hash = XXH3_64bits(seed, sizeof(seed));
+    iscsi_set_isid_en(context, (uint32_t)(hash & 0xfffffe) | (uint32_t)session->which,
+                      (uint32_t)(hash >> 32 & 0xffff));
+}
+
+struct iscsi_context *sto_iscsi_make_context(const struct sto_iscsi_session *session)
+{
+    const struct sto_iscsi *lun = session->lun;
+    struct iscsi_context *context = iscsi_create_context(lun->initiator);
+    int user_timeout_ms = (int)(lun->nop_ms > 1000 ? lun->nop_ms * 3 : 3000);
+
+    if (context == NULL)
+        return NULL;
+    set_isid(session, context);
+    iscsi_set_targetname(context, lun->url.target);
+    iscsi_set_session_type(context, ISCSI_SESSION_NORMAL);
+    iscsi_set_header_digest(context, lun->url.header_digest ? ISCSI_HEADER_DIGEST_CRC32C
+                                                            : ISCSI_HEADER_DIGEST_NONE);
+    if (lun->secret.password[0] != '\0')
+        iscsi_set_initiator_username_pwd(context, lun->secret.user, lun->secret.password);
+    if (lun->secret.target_user[0] != '\0')
+        iscsi_set_target_username_pwd(context, lun->secret.target_user,
+                                      lun->secret.target_password);
+    iscsi_set_tcp_user_timeout(context, user_timeout_ms);
+#ifndef STO_MUTATE_AUTO_RECONNECT
+    iscsi_set_noautoreconnect(context, 1);
+#endif
+    return context;
 }
 
 /* --- the end --- */

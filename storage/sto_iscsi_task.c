@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Operations inside libiscsi: from an operation to a CDB, buffers and a task, and from libiscsi's
- * callback to a judged result. Callbacks only queue results; `done` is called by the service.
+ * Operations inside libiscsi: handing them over, and from libiscsi's callback to a judged result.
+ * Callbacks only queue results; `done` is called by the service.
  *
  * libiscsi cannot take back a PDU that it has begun to send, and reads a task's buffers while
  * Data-Out PDUs of it are queued, even after the task ended. So a task's memory is given back,
@@ -18,7 +18,7 @@
 
 #include "storage/sto_sense.h"
 
-enum { LUN_FLAT = 0x4000, LUN_PERIPHERAL_MAX = 255, ZERO_BLOCK_BYTES = 4096 };
+enum { LUN_FLAT = 0x4000, LUN_PERIPHERAL_MAX = 255 };
 
 /* RFC 7143 11.6.1 */
 enum { TMF_COMPLETE = 0, TMF_NOT_SUPPORTED = 5, TMF_REJECTED = 255 };
@@ -224,134 +224,16 @@ static void reset_done(struct iscsi_context *context, int status, void *data, vo
 
 /* --- to libiscsi --- */
 
-static uint8_t whole_cdb(const struct sto_iscsi_session *session, const struct sto_op *op,
-                         uint8_t cdb[STO_CDB_BYTES], uint8_t parameters[STO_UNMAP_RANGE_BYTES])
-{
-    uint32_t block = session->lun->lun.facts.block_bytes;
-    uint64_t lba;
-    uint64_t blocks;
-
-    if (op->kind == STO_OP_FLUSH)
-        return sto_cdb_synchronize_cache(cdb, 0, 0);
-    if (op->kind == STO_OP_SCSI) {
-        memcpy(cdb, op->cdb, STO_CDB_BYTES);
-        return op->cdb_bytes;
-    }
-    if (block == 0)
-        return 0;
-    lba = op->offset_bytes / block;
-    blocks = op->length_bytes / block;
-    if (blocks > UINT32_MAX)
-        return 0;
-    switch (op->kind) {
-    case STO_OP_READ:
-        return sto_cdb_read(cdb, lba, (uint32_t)blocks);
-    case STO_OP_WRITE:
-        return sto_cdb_write(cdb, lba, (uint32_t)blocks, (op->flags & STO_FUA) != 0);
-    case STO_OP_COMPARE_AND_WRITE:
-        return sto_cdb_compare_and_write(cdb, lba, (uint8_t)(blocks / 2),
-                                         (op->flags & STO_FUA) != 0);
-    case STO_OP_WRITE_ZEROES:
-        return block > ZERO_BLOCK_BYTES ? 0 : sto_cdb_write_same(cdb, lba, (uint32_t)blocks, false);
-    case STO_OP_DISCARD:
-        return sto_cdb_unmap(cdb, parameters, lba, (uint32_t)blocks);
-    default:
-        return 0;
-    }
-}
-
-static int direction_of(const struct sto_op *op)
-{
-    switch (op->kind) {
-    case STO_OP_READ:
-        return SCSI_XFER_READ;
-    case STO_OP_WRITE:
-    case STO_OP_COMPARE_AND_WRITE:
-    case STO_OP_WRITE_ZEROES:
-    case STO_OP_DISCARD:
-        return SCSI_XFER_WRITE;
-    case STO_OP_SCSI:
-        if (op->direction == STO_DIRECTION_IN)
-            return SCSI_XFER_READ;
-        return op->direction == STO_DIRECTION_OUT ? SCSI_XFER_WRITE : SCSI_XFER_NONE;
-    default:
-        return SCSI_XFER_NONE;
-    }
-}
-
-/* Our copy of the caller's iovecs, without empty ones, which libiscsi stumbles over. */
-static int copy_iov(struct sto_iscsi_task *task, const struct sto_op *op, unsigned *ret_count)
-{
-    unsigned count = 0;
-
-    if (op->iov_count > task->iov_room) {
-        struct scsi_iovec *room = calloc(op->iov_count, sizeof(*room));
-
-        if (room == NULL)
-            return -ENOMEM;
-        task->iov = room;
-        task->iov_room = op->iov_count;
-    }
-    for (unsigned i = 0; i < op->iov_count; i++) {
-        if (op->iov[i].iov_len == 0)
-            continue;
-        task->iov[count].iov_base = op->iov[i].iov_base;
-        task->iov[count].iov_len = op->iov[i].iov_len;
-        count++;
-    }
-    *ret_count = count;
-    return 0;
-}
-
-static int attach_data(struct sto_iscsi_task *task, const struct sto_op *op)
-{
-    static const uint8_t zeroes[ZERO_BLOCK_BYTES];
-    unsigned count = 1;
-
-    if (op->kind == STO_OP_WRITE_ZEROES) {
-        task->iov[0].iov_base = (void *)(uintptr_t)zeroes; /* only ever read */
-        task->iov[0].iov_len = (size_t)task->asked_bytes;
-    } else if (op->kind == STO_OP_DISCARD) {
-        task->iov[0].iov_base = task->parameters;
-        task->iov[0].iov_len = sizeof(task->parameters);
-    } else if (copy_iov(task, op, &count) < 0) {
-        return -ENOMEM;
-    }
-    if (count == 0 || task->asked_bytes == 0)
-        return 0;
-    if (task->scsi->xfer_dir == SCSI_XFER_READ)
-        scsi_task_set_iov_in(task->scsi, task->iov, (int)count);
-    else
-        scsi_task_set_iov_out(task->scsi, task->iov, (int)count);
-    return 0;
-}
-
-static uint64_t data_bytes(const struct sto_iscsi_session *session, const struct sto_op *op)
-{
-    if (op->kind == STO_OP_FLUSH)
-        return 0;
-    if (op->kind == STO_OP_WRITE_ZEROES)
-        return session->lun->lun.facts.block_bytes;
-    return op->kind == STO_OP_DISCARD ? STO_UNMAP_RANGE_BYTES : op->length_bytes;
-}
-
 /* 0, or -errno and nothing of libiscsi's points to the task. */
 static int start_command(struct sto_iscsi_session *session, struct sto_iscsi_task *task,
-                         struct sto_op *op)
+                         const struct sto_op *op)
 {
-    uint8_t cdb[STO_CDB_BYTES];
-    uint8_t cdb_bytes = whole_cdb(session, op, cdb, task->parameters);
+    int rc = sto_iscsi_build(session, task, op);
 
-    if (cdb_bytes == 0)
-        return -EINVAL;
-    task->asked_bytes = data_bytes(session, op);
-    task->scsi = scsi_create_task(cdb_bytes, cdb, direction_of(op), (int)task->asked_bytes);
-    if (task->scsi == NULL || attach_data(task, op) < 0)
-        return -ENOMEM;
-    if (iscsi_scsi_command_async(session->context, sto_iscsi_lun_number(session->lun), task->scsi,
-                                 command_done, NULL, task) != 0)
-        return -ENOTCONN;
-    return 0;
+    if (rc == 0 && iscsi_scsi_command_async(session->context, sto_iscsi_lun_number(session->lun),
+                                            task->scsi, command_done, NULL, task) != 0)
+        rc = -ENOTCONN;
+    return rc;
 }
 
 static int start_reset(struct sto_iscsi_session *session, struct sto_iscsi_task *task)

@@ -8,50 +8,13 @@
 #include "storage/sto_lun_priv.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "storage/sto_fault.h"
 
 enum { CONNECT_MS = 5000, IO_TIMEOUT_MS = 30000, NOP_MS = 1000, IOV_MAX_COUNT = 1024 };
-enum { NS_PER_MS = 1000000, POLL_SLICE_MS = 1000 };
-
-const char *sto_rc_name(enum sto_rc rc)
-{
-    switch (rc) {
-    case STO_OK:
-        return "ok";
-    case STO_CONFLICT:
-        return "conflict";
-    case STO_UNIT_ATTENTION:
-        return "unit-attention";
-    case STO_BUSY:
-        return "busy";
-    case STO_MISCOMPARE:
-        return "miscompare";
-    case STO_UNSUPPORTED:
-        return "unsupported";
-    case STO_ILLEGAL:
-        return "illegal";
-    case STO_READ_ONLY:
-        return "read-only";
-    case STO_NO_SPACE:
-        return "no-space";
-    case STO_MEDIUM:
-        return "medium-error";
-    case STO_SHORT:
-        return "short";
-    case STO_NOT_SENT:
-        return "not-sent";
-    case STO_UNKNOWN:
-        return "unknown-outcome";
-    case STO_LOGIN_REFUSED:
-        return "login-refused";
-    default:
-        return "invalid";
-    }
-}
+enum { NS_PER_MS = 1000000 };
 
 /* --- making and ending --- */
 
@@ -330,81 +293,4 @@ const char *sto_lun_name(const struct sto_lun *lun)
 const struct hw_clock *sto_lun_clock(const struct sto_lun *lun)
 {
     return lun->clock;
-}
-
-/* --- waiting, for those without an event loop --- */
-
-static void wait_once(struct sto_lun *lun)
-{
-    struct pollfd poll_fd = { .fd = sto_lun_fd(lun), .events = sto_lun_events(lun) };
-    int rc = poll(&poll_fd, 1, POLL_SLICE_MS);
-
-    sto_lun_service(lun, rc > 0 ? poll_fd.revents : 0);
-}
-
-struct waiter {
-    void (*done)(struct sto_op *op);
-    void *context;
-    bool ended;
-};
-
-static void waited_op_done(struct sto_op *op)
-{
-    struct waiter *waiter = op->context;
-
-    waiter->ended = true;
-}
-
-int sto_run_op(struct sto_lun *lun, struct sto_op *op)
-{
-    struct waiter waiter = { .done = op->done, .context = op->context };
-    int rc;
-
-    op->done = waited_op_done;
-    op->context = &waiter;
-    rc = sto_lun_submit(lun, op);
-    while (rc == 0 && !waiter.ended)
-        wait_once(lun);
-    op->done = waiter.done;
-    op->context = waiter.context;
-    return rc;
-}
-
-struct identify_waiter {
-    bool ended;
-    int rc;
-    struct sto_facts *facts;
-    struct hw_error *error;
-};
-
-static void waited_identify_done(void *context, int rc, const struct sto_facts *facts,
-                                 const struct hw_error *error)
-{
-    struct identify_waiter *waiter = context;
-
-    waiter->ended = true;
-    waiter->rc = rc;
-    if (rc == 0 && waiter->facts != NULL)
-        *waiter->facts = *facts;
-    if (rc < 0 && waiter->error != NULL)
-        *waiter->error = *error;
-}
-
-int sto_run_identify(struct sto_lun *lun, uint32_t timeout_ms, struct sto_facts *ret_facts,
-                     struct hw_error *error)
-{
-    struct identify_waiter waiter = { .facts = ret_facts, .error = error };
-    int rc = sto_identify(lun, timeout_ms, waited_identify_done, &waiter);
-
-    if (rc < 0)
-        return hw_error_set(error, HW_ERROR_FAILED, -rc, lun->name, "cannot be asked for its facts",
-                            NULL);
-    while (!waiter.ended)
-        wait_once(lun);
-    return waiter.rc;
-}
-
-void sto_lun_set_notify(struct sto_lun *lun, const struct sto_lun_notify *notify)
-{
-    lun->notify = *notify;
 }

@@ -2,6 +2,7 @@
 /*
  * The io_uring engine. Each operation inside the kernel has a slot, its shadow: the kernel's
  * answer finds the slot even when the operation ended at its deadline. Decides nothing.
+ * over 400: the life of a slot from submission through every way to end, which must agree.
  */
 #include "config.h"
 
