@@ -87,6 +87,7 @@ static void login_done(struct iscsi_context *context, int status, void *data, vo
     session->sent_ns = session->received_ns;
     session->nop_ns = 0;
     session->next_nop_ns = session->received_ns + (int64_t)session->lun->nop_ms * NS_PER_MS;
+    sto_pump_wake_at(&session->lun->pump, session->next_nop_ns);
     login_ended(session, STO_OK, NULL);
 }
 
