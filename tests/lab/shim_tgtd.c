@@ -138,7 +138,7 @@ static void delay_chosen(struct lab_shim_control *control, uint64_t number)
 }
 
 /* Called before a write of `length` bytes that begin at `bytes`; true when it is the victim's. */
-static bool before_write(const void *bytes, size_t length)
+static bool before_write(const void *bytes, size_t length, off64_t at)
 {
     struct lab_shim_control *control = shim.control;
     struct lab_stamp stamp = { .node = 0 };
@@ -151,7 +151,9 @@ static bool before_write(const void *bytes, size_t length)
         return false;
     ADD(control->waiting, 1);
     uint64_t arrival = ADD(control->seen, 1);
-    delay_chosen(control, stamped ? stamp.number : arrival);
+    /* WRITE SAME arrives as one write for each block: one command is delayed once */
+    if (!stamped || (uint64_t)at == stamp.lba * LAB_STAMP_BYTES)
+        delay_chosen(control, stamped ? stamp.number : arrival);
     return true;
 }
 
@@ -164,7 +166,7 @@ static void after_write(void)
 
 static ssize_t shim_pwrite(int fd, const void *bytes, size_t length, off64_t at)
 {
-    bool victim = shim.control != NULL && before_write(bytes, length);
+    bool victim = shim.control != NULL && before_write(bytes, length, at);
     ssize_t done = shim.write_one(fd, bytes, length, at);
     if (victim)
         after_write();
@@ -174,7 +176,7 @@ static ssize_t shim_pwrite(int fd, const void *bytes, size_t length, off64_t at)
 static ssize_t shim_pwritev(int fd, const struct iovec *parts, int count, off64_t at)
 {
     bool victim =
-        shim.control != NULL && count > 0 && before_write(parts[0].iov_base, parts[0].iov_len);
+        shim.control != NULL && count > 0 && before_write(parts[0].iov_base, parts[0].iov_len, at);
     ssize_t done = shim.write_vec(fd, parts, count, at);
     if (victim)
         after_write();

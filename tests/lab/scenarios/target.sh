@@ -57,9 +57,11 @@ conformance()
     local suite test answer attempt
     for suite in $CONFORMANCE_SUITES; do
         while read -r test; do
-            for attempt in 1 2 3 4 5 6 7 8; do
+            for ((attempt = 0; attempt < 8; attempt++)); do
                 answer=$(conformance_test "$1" "$test")
-                [ "$answer" = FAILED ] && [ "$suite" = iSCSITMF ] && [ "$attempt" -lt 8 ] || break
+                if [ "$answer" != FAILED ] || [ "$suite" != iSCSITMF ]; then
+                    break
+                fi
             done
             printf '%-40s %s\n' "$test" "$answer"
         done < <(iscsi-test-cu -l 2>/dev/null | grep "^ALL\.$suite\..")
