@@ -25,13 +25,8 @@ static int pending(const struct cli_call *call)
     }
 
 PENDING(scan)
-PENDING(init)
 PENDING(import)
 PENDING(show)
 PENDING(list)
 PENDING(verify)
-PENDING(claim)
-PENDING(takeover)
-PENDING(handover)
-PENDING(release)
 PENDING(bench)

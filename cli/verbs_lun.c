@@ -21,10 +21,17 @@
         .help = "the generation of this grant; a higher one wins"                         \
     }
 
-#define TIMEOUT_OPTION                                         \
-    {                                                          \
-        .name = "timeout", .argument = "TIME",                 \
-        .help = "give up after TIME, such as 5s or 500ms (5s)" \
+/* How the LUN is reached. */
+#define TIMEOUT_OPTION                                                                        \
+    { .name = "secret-file",                                                                  \
+      .argument = "FILE",                                                                     \
+      .help = "CHAP user and password, in a file that others cannot read" },                  \
+        { .name = "initiator",                                                                \
+          .argument = "NAME",                                                                 \
+          .help = "the iSCSI initiator name to log in with (the host's)" },                   \
+    {                                                                                         \
+        .name = "timeout", .argument = "TIME",                                                \
+        .help = "give up when the target does not answer for TIME, such as 10s or 500ms (5s)" \
     }
 
 static const struct cli_option plain_options[] = { TIMEOUT_OPTION, { .name = NULL } };
@@ -35,6 +42,10 @@ static const struct cli_option init_options[] = {
       .help = "the most memory the VM will ever have; sizes the saved-state area" },
     { .name = "max-cpus", .argument = "N", .help = "the most virtual CPUs it will ever have (1)" },
     { .name = "cluster", .argument = "UUID", .help = "the cluster this LUN belongs to" },
+    { .name = "node", .argument = "N", .help = "the number of the node that acts (65535)" },
+    { .name = "generation",
+      .argument = "G",
+      .help = "the generation to act under; a higher one wins (1)" },
     { .name = "force", .help = "overwrite whatever the LUN holds" },
     TIMEOUT_OPTION,
     { .name = NULL },

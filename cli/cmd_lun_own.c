@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hawser lun claim, takeover, handover, release: ownership by hand, for tests and rescue. The
+ * ownership machine does all of it; here are only words.
+ */
+#include <config.h>
+
+#include "cli/cmd_lun.h"
+
+#include "cli/lun_owner.h"
+#include "cli/values.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* How a verb comes to own the LUN: nobody has it; in another's place; as its owner so far. */
+enum entry { CLAIM, TAKEOVER, RETURN };
+
+/* A LUN that reservations cannot fence has no owner that hawser could enforce. */
+static int want_reservations(const struct cli_lun *lun, struct hw_error *error)
+{
+    if (cli_lun_can_reserve(lun))
+        return 0;
+    if (lun->url.scheme == STO_SCHEME_FILE)
+        return hw_error_set(error, HW_ERROR_REFUSED, EOPNOTSUPP, sto_lun_name(lun->lun),
+                            "a file cannot be fenced by reservations: it has no owner",
+                            "use files for development or a single host only");
+    return hw_error_set(error, HW_ERROR_REFUSED, EOPNOTSUPP, sto_lun_name(lun->lun),
+                        "its target offers no persistent reservations",
+                        "use a LUN of a target that offers them");
+}
+
+/* A record that says OWNED by another node while nobody holds the reservation: the target lost
+ * it. Only a takeover goes on over that. */
+static int respect_record(struct cli_lun *lun, const struct cli_identity *identity,
+                          struct hw_error *error)
+{
+    struct sto_pr_reservation held = { 0 };
+    struct sto_tool_meta meta;
+    struct sto_layout layout;
+
+    if (sto_tool_read_reservation(lun->lun, &held, NULL) < 0 || held.held ||
+        sto_tool_read_layout(lun->lun, &layout, NULL) < 0 ||
+        sto_tool_read_meta(lun->lun, &layout, &meta, NULL) < 0 || meta.record_rc < 0)
+        return 0; /* the ownership machine judges what it finds */
+    if (meta.record.state != STO_RECORD_OWNED || meta.record.node == identity->node ||
+        memcmp(meta.record.cluster_uuid, identity->cluster_uuid, STO_GUID_BYTES) != 0)
+        return 0;
+    return hw_error_setf(error, HW_ERROR_REFUSED, EBUSY, sto_lun_name(lun->lun),
+                         "'lun takeover' takes it away, if you are sure that its VM does not run",
+                         "owned by node %u (generation %" PRIu32
+                         ") by its record, though the target has lost the reservation",
+                         meta.record.node, meta.record.generation);
+}
+
+/* Giving up or handing over needs something to give: our key as the holder, or our record. */
+static int want_ours(struct cli_lun *lun, const struct cli_identity *identity,
+                     struct hw_error *error)
+{
+    struct sto_pr_reservation held = { 0 };
+    struct sto_tool_meta meta;
+    struct sto_layout layout;
+    int rc = sto_tool_read_reservation(lun->lun, &held, error);
+
+    if (rc < 0 || held.held)
+        return rc; /* another holder is refused by the ownership machine */
+    rc = sto_tool_read_layout(lun->lun, &layout, error);
+    if (rc == 0)
+        rc = sto_tool_read_meta(lun->lun, &layout, &meta, error);
+    if (rc < 0)
+        return rc;
+    if (meta.record_rc == 0 && meta.record.state != STO_RECORD_FREE &&
+        meta.record.node == identity->node)
+        return 0;
+    return hw_error_setf(error, HW_ERROR_REFUSED, ENOENT, sto_lun_name(lun->lun),
+                         "see its owner with 'lun show'", "node %u does not own it",
+                         identity->node);
+}
+
+/* Open the LUN and own it. On success the caller closes `ret_owner`. */
+static int own(struct cli_call *call, enum entry entry, struct cli_identity *ret_identity,
+               struct cli_owner *ret_owner, struct hw_error *error)
+{
+    const bool force = entry == TAKEOVER && cli_option_given(call, "force");
+    const struct cli_owner_wish wish = { ret_identity, entry == TAKEOVER, force, false };
+    struct cli_lun lun = { 0 };
+    int rc = cli_lun_identity(call, ret_identity, error);
+
+    if (rc == 0)
+        rc = cli_lun_open(call, cli_argument(call, 0), 0, &lun, error);
+    if (rc == 0)
+        rc = want_reservations(&lun, error);
+    if (rc == 0 && entry == CLAIM)
+        rc = respect_record(&lun, ret_identity, error);
+    if (rc == 0 && entry == RETURN)
+        rc = want_ours(&lun, ret_identity, error);
+    if (rc == 0)
+        rc = cli_owner_claim(&lun, &wish, ret_owner, error);
+    cli_lun_close(&lun);
+    return rc;
+}
+
+static int say(struct cli_call *call, const char *did, const struct cli_identity *identity,
+               uint64_t key, uint32_t generation)
+{
+    const char *url = cli_argument(call, 0);
+    char text[STO_KEY_TEXT_BYTES];
+
+    if (cli_option_given(call, "json")) {
+        (void)snprintf(text, sizeof(text), "0x%016" PRIx64, key);
+        return cli_print_json(call, json_pack("{s:s, s:s, s:i, s:I, s:s}", "url", url, "result",
+                                              did, "node", (int)identity->node, "generation",
+                                              (json_int_t)generation, "key", text));
+    }
+    (void)fprintf(call->out, "%s: %s, node %u, generation %" PRIu32 ", key %s\n", url, did,
+                  identity->node, generation, sto_key_text(key, text));
+    return 0;
+}
+
+static int claim(struct cli_call *call, bool takeover)
+{
+    struct cli_identity identity;
+    struct cli_owner owner;
+    struct hw_error error = { 0 };
+    uint64_t key;
+    uint32_t generation;
+
+    if (own(call, takeover ? TAKEOVER : CLAIM, &identity, &owner, &error) < 0)
+        return cli_fail(call, &error);
+    key = sto_own_key(sto_owner_machine(owner.owner));
+    generation = sto_own_generation(sto_owner_machine(owner.owner));
+    cli_owner_close(&owner); /* hard: key and reservation stay */
+    return say(call, takeover ? "taken over" : "claimed", &identity, key, generation);
+}
+
+int cmd_lun_claim(struct cli_call *call)
+{
+    return claim(call, false);
+}
+
+int cmd_lun_takeover(struct cli_call *call)
+{
+    return claim(call, true);
+}
+
+int cmd_lun_handover(struct cli_call *call)
+{
+    struct cli_identity identity;
+    struct cli_owner owner;
+    struct hw_error error = { 0 };
+    uint64_t to = 0, key;
+    uint32_t generation;
+
+    if (cli_option_number(call, "to", 1, UINT16_MAX, &to, &error) < 0)
+        return cli_fail(call, &error);
+    if (to == 0) {
+        (void)hw_error_set(&error, HW_ERROR_USAGE, EINVAL, "--to", "is missing",
+                           "say which node takes over");
+        return cli_fail(call, &error);
+    }
+    if (own(call, RETURN, &identity, &owner, &error) < 0)
+        return cli_fail(call, &error);
+    key = sto_own_key(sto_owner_machine(owner.owner));
+    generation = sto_own_generation(sto_owner_machine(owner.owner));
+    if (cli_owner_hand_over(&owner, (uint16_t)to, &error) < 0)
+        return cli_fail(call, &error);
+    return say(call, "ready to be taken over", &identity, key, generation);
+}
+
+int cmd_lun_release(struct cli_call *call)
+{
+    struct cli_identity identity;
+    struct cli_owner owner;
+    struct hw_error error = { 0 };
+    uint64_t key;
+    uint32_t generation;
+
+    if (own(call, RETURN, &identity, &owner, &error) < 0)
+        return cli_fail(call, &error);
+    key = sto_own_key(sto_owner_machine(owner.owner));
+    generation = sto_own_generation(sto_owner_machine(owner.owner));
+    if (cli_owner_release(&owner, &error) < 0)
+        return cli_fail(call, &error);
+    return say(call, "released", &identity, key, generation);
+}

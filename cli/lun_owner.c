@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Drives an owner to where a verb wants it, and turns its reasons into messages. Decides nothing
+ * about ownership: that is sto_own's.
+ */
+#include <config.h>
+
+#include "cli/lun_owner.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { BARRIER_MS = 15000, GRACE_MS = 10000 };
+
+static const struct {
+    enum sto_own_reason reason;
+    enum hw_error_kind kind;
+    int code;
+    const char *remedy;
+} reasons[] = {
+    { STO_OWN_REASON_STALE, HW_ERROR_REFUSED, ESTALE, "use a higher --generation" },
+    { STO_OWN_REASON_HELD, HW_ERROR_REFUSED, EBUSY,
+      "'lun takeover' takes it away, if you are sure that its VM does not run" },
+    { STO_OWN_REASON_UNEXPECTED, HW_ERROR_REFUSED, EBUSY, "look again with 'lun show'" },
+    { STO_OWN_REASON_FOREIGN_KEY, HW_ERROR_REFUSED, EPERM,
+      "find out whose it is; 'lun takeover --force' takes it away" },
+    { STO_OWN_REASON_FOREIGN_RECORD, HW_ERROR_REFUSED, EPERM,
+      "give that cluster's --cluster, or 'lun takeover --force'" },
+    { STO_OWN_REASON_WRONG_VM, HW_ERROR_REFUSED, EPERM, "use that VM's LUN" },
+    { STO_OWN_REASON_COPY, HW_ERROR_REFUSED, EPERM,
+      "'lun takeover --force' makes the copy a LUN of its own" },
+    { STO_OWN_REASON_NO_RECORD, HW_ERROR_REFUSED, ENOENT, "prepare it with 'lun init'" },
+    { STO_OWN_REASON_BAD_RECORD, HW_ERROR_FAILED, EBADMSG, "see 'lun verify'" },
+    { STO_OWN_REASON_NEWER_RECORD, HW_ERROR_REFUSED, EPROTONOSUPPORT, "update hawser here" },
+    { STO_OWN_REASON_NO_RESERVATIONS, HW_ERROR_REFUSED, EOPNOTSUPP,
+      "use a LUN of a target that offers them" },
+    { STO_OWN_REASON_UNREACHABLE, HW_ERROR_FAILED, EHOSTUNREACH,
+      "check the address and that the target is up" },
+    { STO_OWN_REASON_LOGIN_REFUSED, HW_ERROR_FAILED, EACCES,
+      "check the target's access list and the secret file" },
+    { STO_OWN_REASON_NOT_PROVEN, HW_ERROR_TIMED_OUT, ETIMEDOUT,
+      "the LUN is not owned; fence the old owner, or try again" },
+    { STO_OWN_REASON_GENERATIONS_USED, HW_ERROR_REFUSED, ERANGE,
+      "use a --generation that is higher by 16" },
+    { STO_OWN_REASON_CONFLICTED, HW_ERROR_REFUSED, EBADE, "see its owner with 'lun show'" },
+    { STO_OWN_REASON_BUSY, HW_ERROR_TIMED_OUT, EBUSY, "try again when the target has less to do" },
+    { STO_OWN_REASON_UNSETTLED, HW_ERROR_TIMED_OUT, EAGAIN,
+      "see with 'lun show' who else acts on it" },
+    { STO_OWN_REASON_READ_ONLY, HW_ERROR_REFUSED, EROFS, "make it writable on the target" },
+};
+
+int cli_owner_fail(const char *name, const struct cli_owner *owner, struct hw_error *error)
+{
+    char key[STO_KEY_TEXT_BYTES] = "";
+    enum hw_error_kind kind = HW_ERROR_FAILED;
+    const char *remedy = "see the target's log";
+    int code = EIO;
+
+    for (unsigned i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        if (reasons[i].reason == owner->reason) {
+            kind = reasons[i].kind;
+            code = reasons[i].code;
+            remedy = reasons[i].remedy;
+        }
+    }
+    if (owner->key != 0)
+        (void)sto_key_text(owner->key, key);
+    return hw_error_setf(error, kind, code, name, remedy, "%s%s%s%s%s",
+                         sto_own_reason_text(owner->reason), key[0] != '\0' ? ": " : "", key,
+                         owner->detail[0] != '\0' ? ": " : "", owner->detail);
+}
+
+static void noticed(void *context, const struct sto_owner_notice *notice)
+{
+    struct cli_owner *owner = context;
+
+    owner->told = true;
+    owner->notice = notice->notice;
+    owner->reason = notice->reason;
+    owner->key = notice->key;
+    owner->generation = notice->generation;
+    (void)snprintf(owner->detail, sizeof(owner->detail), "%s", notice->detail);
+}
+
+/* Something that ends a wait: "held up" is only on the way. */
+static bool settled(void *context)
+{
+    const struct cli_owner *owner = context;
+
+    return owner->told && owner->notice != STO_OWN_NOTICE_HELD_UP &&
+           owner->notice != STO_OWN_NOTICE_SUSPENDED;
+}
+
+/* Wait for `notice`; anything else is a failure with its words. */
+static int wait_for(struct cli_owner *owner, enum sto_own_notice notice, int64_t wait_ms,
+                    struct hw_error *error)
+{
+    int rc;
+
+    owner->told = false;
+    rc = sto_owner_run(owner->owner, settled, owner, (uint32_t)wait_ms);
+    if (rc < 0 && !owner->told)
+        return hw_error_setf(error, HW_ERROR_TIMED_OUT, ETIMEDOUT, owner->name,
+                             "see with 'lun show' how far it came", "not done within %" PRId64 " s",
+                             wait_ms / 1000);
+    if (rc == 0 && owner->notice == notice)
+        return 0;
+    return cli_owner_fail(owner->name, owner, error);
+}
+
+static void read_boot_id(uint8_t ret_boot_id[STO_GUID_BYTES])
+{
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    char text[STO_GUID_TEXT_BYTES] = "";
+
+    if (file != NULL && fgets(text, sizeof(text), file) != NULL)
+        (void)sto_guid_parse(text, ret_boot_id);
+    if (file != NULL)
+        (void)fclose(file);
+}
+
+int cli_owner_claim(struct cli_lun *lun, const struct cli_owner_wish *wish,
+                    struct cli_owner *ret_owner, struct hw_error *error)
+{
+    const struct sto_owner_callbacks callbacks = { .notice = noticed, .context = ret_owner };
+    struct sto_owner_config config = { 0 };
+    const struct sto_own_grant grant = { .generation = wish->identity->generation,
+                                         .takeover = wish->takeover,
+                                         .force_foreign = wish->force };
+    int rc;
+
+    memset(ret_owner, 0, sizeof(*ret_owner));
+    memcpy(config.own.cluster_uuid, wish->identity->cluster_uuid, STO_GUID_BYTES);
+    read_boot_id(config.own.boot_id);
+    config.own.node = wish->identity->node;
+    config.own.use_record = !wish->raw;
+    config.own.barrier_ms = BARRIER_MS;
+    config.own.command_ms = lun->timeout_ms;
+    config.own.barrier_attempts = 2;
+    config.own.login_attempts = 1;
+    config.own.seed = (uint64_t)hw_clock_now_ns(hw_clock_boottime());
+    rc = sto_owner_new(lun->lun, &config, &callbacks, &ret_owner->owner);
+    if (rc < 0) {
+        cli_lun_close(lun);
+        return hw_error_set(error, HW_ERROR_FAILED, -rc, "memory", "ran out", "");
+    }
+    lun->lun = NULL;
+    ret_owner->name = sto_lun_name(sto_owner_lun(ret_owner->owner));
+    rc = sto_owner_start(ret_owner->owner, &grant);
+    if (rc < 0)
+        rc = hw_error_set(error, HW_ERROR_USAGE, -rc, "--generation", "is not a generation", "");
+    else
+        rc = wait_for(ret_owner, STO_OWN_NOTICE_OWNED,
+                      (int64_t)lun->timeout_ms * 4 + 2 * BARRIER_MS + GRACE_MS, error);
+    if (rc < 0)
+        cli_owner_close(ret_owner);
+    return rc;
+}
+
+int cli_owner_release(struct cli_owner *owner, struct hw_error *error)
+{
+    int rc;
+
+    if (owner->owner == NULL)
+        return 0;
+    sto_owner_release(owner->owner);
+    rc = wait_for(owner, STO_OWN_NOTICE_LEFT, BARRIER_MS + GRACE_MS, error);
+    cli_owner_close(owner);
+    return rc;
+}
+
+int cli_owner_hand_over(struct cli_owner *owner, uint16_t node, struct hw_error *error)
+{
+    int rc;
+
+    sto_owner_hand_over(owner->owner, node);
+    rc = wait_for(owner, STO_OWN_NOTICE_HANDED, BARRIER_MS + GRACE_MS, error);
+    cli_owner_close(owner);
+    return rc;
+}
+
+void cli_owner_close(struct cli_owner *owner)
+{
+    sto_owner_free(owner->owner);
+    owner->owner = NULL;
+}
