@@ -31,6 +31,19 @@ static int want_reservations(const struct cli_lun *lun, struct hw_error *error)
                         "use a LUN of a target that offers them");
 }
 
+/* A LUN without room for a record would never be owned. A LUN that another holds cannot be read. */
+static int want_layout(struct cli_lun *lun, struct hw_error *error)
+{
+    struct sto_layout layout;
+    int rc = sto_tool_read_layout(lun->lun, &layout, error);
+
+    if (rc == -EBADE) {
+        hw_error_clear(error);
+        return 0;
+    }
+    return rc;
+}
+
 /* A record that says OWNED by another node while nobody holds the reservation: the target lost
  * it. Only a takeover goes on over that. */
 static int respect_record(struct cli_lun *lun, const struct cli_identity *identity,
@@ -91,6 +104,8 @@ static int own(struct cli_call *call, enum entry entry, struct cli_identity *ret
         rc = cli_lun_open(call, cli_argument(call, 0), 0, &lun, error);
     if (rc == 0)
         rc = want_reservations(&lun, error);
+    if (rc == 0)
+        rc = want_layout(&lun, error);
     if (rc == 0 && entry == CLAIM)
         rc = respect_record(&lun, ret_identity, error);
     if (rc == 0 && entry == RETURN)

@@ -129,6 +129,7 @@ int cli_owner_claim(struct cli_lun *lun, const struct cli_owner_wish *wish,
     const struct sto_own_grant grant = { .generation = wish->identity->generation,
                                          .takeover = wish->takeover,
                                          .force_foreign = wish->force };
+    struct sto_lun *own_lun;
     int rc;
 
     memset(ret_owner, 0, sizeof(*ret_owner));
@@ -141,12 +142,16 @@ int cli_owner_claim(struct cli_lun *lun, const struct cli_owner_wish *wish,
     config.own.barrier_attempts = 2;
     config.own.login_attempts = 1;
     config.own.seed = (uint64_t)hw_clock_now_ns(hw_clock_boottime());
-    rc = sto_owner_new(lun->lun, &config, &callbacks, &ret_owner->owner);
+    /* the owner brings its own sessions up: those of the look before are ended in order */
+    cli_lun_close(lun);
+    rc = sto_lun_open(&lun->url, &lun->options, &own_lun, error);
+    if (rc < 0)
+        return rc;
+    rc = sto_owner_new(own_lun, &config, &callbacks, &ret_owner->owner);
     if (rc < 0) {
-        cli_lun_close(lun);
+        sto_lun_close(own_lun);
         return hw_error_set(error, HW_ERROR_FAILED, -rc, "memory", "ran out", "");
     }
-    lun->lun = NULL;
     ret_owner->name = sto_lun_name(sto_owner_lun(ret_owner->owner));
     rc = sto_owner_start(ret_owner->owner, &grant);
     if (rc < 0)

@@ -30,8 +30,8 @@ struct cli_owner_wish {
 };
 
 /*
- * Claim lun->lun, which then belongs to `ret_owner` (lun->lun = NULL, also on failure). 0 and
- * owned; or -errno with the message in `error` and nothing to close.
+ * Claim the LUN under sessions of the owner's own; those of `lun` are ended before (lun->lun =
+ * NULL, also on failure). 0 and owned; or -errno with the message in `error` and nothing to close.
  */
 int cli_owner_claim(struct cli_lun *lun, const struct cli_owner_wish *wish,
                     struct cli_owner *ret_owner, struct hw_error *error);
