@@ -71,29 +71,55 @@ static const struct cli_option handover_options[] = {
     { .name = NULL },
 };
 
+static const struct cli_option list_options[] = {
+    { .name = "from",
+      .argument = "FILE",
+      .help = "read more URLs from FILE, one a line; - is stdin" },
+    TIMEOUT_OPTION,
+    { .name = NULL },
+};
+
+static const struct cli_option verify_options[] = {
+    { .name = "probe", .help = "probe a LUN that nobody owns with two identities" },
+    IDENTITY_OPTIONS,
+    TIMEOUT_OPTION,
+    { .name = NULL },
+};
+
 static const struct cli_option bench_options[] = {
     { .name = "seconds", .argument = "N", .help = "how long each measurement runs (5)" },
-    { .name = "depth", .argument = "N", .help = "operations in flight (32)" },
-    { .name = "write", .help = "also measure writes; they destroy what the LUN holds" },
+    { .name = "depth", .argument = "N", .help = "operations in flight, 1 to 128 (32)" },
+    { .name = "write", .help = "also measure writes; they destroy what the guest disk holds" },
+    IDENTITY_OPTIONS,
     TIMEOUT_OPTION,
     { .name = NULL },
 };
 
 const struct cli_verb cli_verbs_lun[] = {
     { .path = "lun scan",
-      .arguments = "URL",
+      .arguments = "PORTAL",
       .summary = "find the LUNs behind a portal",
-      .text = "Asks the portal of an iscsi: URL for its targets and each target for its LUNs, and "
-              "prints the URL, size and vendor of each.",
-      .example = "hawser lun scan iscsi://10.77.0.100",
+      .text = "Asks the portal for its targets and each target for its LUNs, and prints the URL, "
+              "size and vendor of each, and what it holds: nothing, a hawser layout with its "
+              "owner, or the signatures, tables and reservations that were found. Reads only.\n\n"
+              "A target or LUN that cannot be read has its line with the reason.",
+      .example = "hawser lun scan 10.77.0.100",
       .options = plain_options,
       .run = CLI_RUN(cmd_lun_scan) },
     { .path = "lun init",
       .arguments = "URL",
       .summary = "lay out an empty LUN for hawser",
-      .text = "Writes a partition table with the areas meta, disk and state. Refuses a LUN that "
-              "holds a partition table, a file system, a foreign reservation or a foreign "
-              "ownership record, and names what it found, unless --force is given.",
+      .text = "Writes a GUID partition table with the areas meta, disk and state, the description "
+              "of the LUN and a free ownership record. The state area is sized once, from "
+              "--max-memory and --max-cpus, and cannot grow later. On a thin LUN it is written, so "
+              "that a save never runs out of space.\n\n"
+              "Refuses a LUN that holds anything: a partition table, a file system or other "
+              "signature, data of no known format, a reservation or registered key, an ownership "
+              "record. It names what it found. --force overwrites it.\n\n"
+              "Before anything is written, two identities probe whether reservations of the target "
+              "can be trusted: every command that changes data is tried against the other's "
+              "reservation. A target that lets one pass is refused; one that only lets discards "
+              "pass is used without them.",
       .example = "hawser lun init iscsi://10.77.0.100/iqn.2026-11.lab:san/1 --max-memory 256M "
                  "--cluster 6b1f0c5e-8f0a-4d1e-9d5a-0c2b7a3e4f11",
       .options = init_options,
@@ -101,37 +127,47 @@ const struct cli_verb cli_verbs_lun[] = {
     { .path = "lun import",
       .arguments = "URL FILE",
       .summary = "copy a raw disk image into the guest disk",
-      .text = "The node that acts must own the LUN, or claims it for the copy. The image must fit "
-              "into the disk area; the rest of the area is zeroed.",
+      .text =
+          "Claims the LUN, copies the image, flushes, reads it back and compares, then releases "
+          "the LUN. The image must fit into the disk area; what lies behind its end is left as "
+          "it is.",
       .options = identity_options,
       .run = CLI_RUN(cmd_lun_import) },
     { .path = "lun show",
       .arguments = "URL",
       .summary = "print size, areas, owner, key and generation of a LUN",
       .text = "Reads only. Prints the capacity and block size, what the target offers, the areas "
-              "with the saved-state space reserved, the ownership record with its history, and "
-              "the registered keys and the reservation as the target reports them.",
+              "with the saved-state space reserved, what the probe found, the ownership record "
+              "with its history, and the registered keys and the reservation as the target reports "
+              "them. Of a LUN that another node holds, only size and owner can be read.",
       .options = plain_options,
       .run = CLI_RUN(cmd_lun_show) },
     { .path = "lun list",
-      .arguments = "URL...",
+      .arguments = "[URL...]",
       .summary = "print one line for each LUN",
-      .text = "Reads only. One line for each LUN: size, owner, generation, state.",
-      .options = plain_options,
+      .text = "Reads only. One line for each LUN: size, owner, generation, space for the saved "
+              "state. A LUN that cannot be read has a line with the reason, and makes the exit "
+              "status.",
+      .options = list_options,
       .run = CLI_RUN(cmd_lun_list) },
     { .path = "lun verify",
       .arguments = "URL",
-      .summary = "check that the storage keeps the promises hawser relies on",
-      .text = "Probes a free LUN with two identities: that a reservation keeps the other out, that "
-              "preemption removes exactly the key that was named, that a reset answers. Checks the "
-              "layout and the ownership record. Leaves the LUN as it was.",
-      .options = identity_options,
+      .summary = "check that a LUN is whole and its storage keeps its promises",
+      .text = "Reads both copies of the partition table, the description and the ownership record, "
+              "compares the record with the reservation, and prints each check as ok, watch or "
+              "BAD. Reads only, unless --probe is given.\n\n"
+              "--probe tries with two identities on a LUN that nobody owns: that a reservation "
+              "keeps the other out of every command that changes data, that preemption moves it "
+              "and compares the key, that a reset answers. It acts on a scratch place of the meta "
+              "area, and writes what it found into the LUN's description.",
+      .options = verify_options,
       .run = CLI_RUN(cmd_lun_verify) },
     { .path = "lun claim",
       .arguments = "URL",
       .summary = "become the owner of a free LUN",
       .text = "Registers, reserves, runs the barrier, verifies, writes the ownership record. "
-              "Refuses a LUN that has an owner.",
+              "Refuses a LUN that another node owns. Key and reservation stay on the LUN when the "
+              "command ends.",
       .options = identity_options,
       .run = CLI_RUN(cmd_lun_claim) },
     { .path = "lun takeover",
@@ -139,7 +175,8 @@ const struct cli_verb cli_verbs_lun[] = {
       .summary = "become the owner in place of another node",
       .text = "Preempts exactly the key that was read, runs the barrier so that no write of the "
               "old owner is left in flight, verifies, writes the ownership record. Refuses if the "
-              "present owner has a higher generation.",
+              "present owner has a higher generation. That the old owner cannot write any more "
+              "does not mean that its VM stopped: be sure of it.",
       .options = takeover_options,
       .run = CLI_RUN(cmd_lun_takeover) },
     { .path = "lun handover",
@@ -153,14 +190,15 @@ const struct cli_verb cli_verbs_lun[] = {
       .arguments = "URL",
       .summary = "give up the ownership of a LUN",
       .text = "Flushes, writes the release into the ownership record, gives up the reservation and "
-              "the registration. Refuses if another node owns the LUN.",
+              "the registration. Refuses if another node owns the LUN, or none does.",
       .options = identity_options,
       .run = CLI_RUN(cmd_lun_release) },
     { .path = "lun bench",
       .arguments = "URL",
       .summary = "measure sequential and random throughput of a LUN",
-      .text = "Reads the guest disk, or the whole LUN where it has no layout, sequentially and at "
-              "random. Writes only with --write.",
+      .text = "Reads the guest disk, or the whole LUN where it has no layout, sequentially (1 MiB) "
+              "and at random (4 KiB). Writes only with --write, only into the guest disk, and only "
+              "after it claimed the LUN.",
       .options = bench_options,
       .run = CLI_RUN(cmd_lun_bench) },
     { .path = NULL },
