@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Requests of the lab owner's guest. A run waits while another one to the same blocks is out, so
+ * that the last one that was asked for is the last one on the disk.
+ */
+#include "config.h"
+
+#include "lab_guest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "stamp.h"
+
+enum { BLOCK = LAB_STAMP_BYTES, RUN_BLOCKS = LAB_GUEST_RUN_BYTES / LAB_STAMP_BYTES };
+
+static void request_done(struct sto_request *request);
+
+void lab_guest_init(struct lab_guest *guest, struct sto_owner *owner, uint16_t node, bool layout,
+                    void (*say)(void *context, enum lab_guest_event event, uint64_t number,
+                                const char *why),
+                    void *context)
+{
+    memset(guest, 0, sizeof(*guest));
+    guest->owner = owner;
+    guest->node = node;
+    guest->layout = layout;
+    guest->say = say;
+    guest->context = context;
+    for (unsigned i = 0; i < LAB_GUEST_DEPTH; i++) {
+        guest->requests[i].guest = guest->writes[i].guest = guest;
+        guest->requests[i].buffer = aligned_alloc(4096, LAB_GUEST_RUN_BYTES);
+        guest->writes[i].buffer = aligned_alloc(4096, LAB_GUEST_RUN_BYTES);
+        if (guest->requests[i].buffer == NULL || guest->writes[i].buffer == NULL)
+            abort();
+    }
+}
+
+void lab_guest_fini(struct lab_guest *guest)
+{
+    for (unsigned i = 0; i < LAB_GUEST_DEPTH; i++) {
+        free(guest->requests[i].buffer);
+        free(guest->writes[i].buffer);
+    }
+}
+
+/* Where the disk lies on the LUN, in bytes. */
+static void disk_window(const struct lab_guest *guest, uint64_t *ret_offset, uint64_t *ret_bytes)
+{
+    const struct sto_facts *facts = sto_lun_facts(sto_owner_lun(guest->owner));
+
+    *ret_offset = guest->layout ? 2 * STO_META_OFFSET_BYTES : 0; /* behind hawser-meta */
+    *ret_bytes = facts == NULL ? 0 : facts->capacity_bytes - *ret_offset;
+    if (guest->layout && *ret_bytes > STO_META_OFFSET_BYTES)
+        *ret_bytes = STO_META_OFFSET_BYTES; /* the lab's layouts have at least that much disk */
+}
+
+static void send(struct lab_guest *guest, struct lab_guest_request *one, enum sto_op_kind kind)
+{
+    uint64_t offset, bytes;
+
+    disk_window(guest, &offset, &bytes);
+    memset(&one->request, 0, sizeof(one->request));
+    one->iov = (struct iovec) { .iov_base = one->buffer, .iov_len = one->count * BLOCK };
+    one->request.op.kind = kind;
+    if (kind != STO_OP_FLUSH) {
+        one->request.op.offset_bytes = offset + one->lba * BLOCK;
+        one->request.op.iov = &one->iov;
+        one->request.op.iov_count = 1;
+    }
+    if (kind == STO_OP_WRITE)
+        lab_stamp_put_run(one->buffer, one->count,
+                          &(struct lab_stamp) { .node = guest->node,
+                                                .generation = guest->generation,
+                                                .number = one->number,
+                                                .lba = offset / BLOCK + one->lba });
+    one->request.done = request_done;
+    one->request.context = one;
+    one->out = true;
+    if (sto_owner_submit(guest->owner, &one->request) < 0) {
+        one->out = false;
+        guest->say(guest->context, LAB_GUEST_FAILED, one->number, "the gate is dead");
+    }
+}
+
+/* --- the pass over the whole disk --- */
+
+static uint64_t count_foreign(const struct lab_guest *guest, const struct lab_guest_request *one)
+{
+    uint64_t foreign = 0;
+
+    for (uint64_t i = 0; i < one->count; i++) {
+        struct lab_stamp stamp;
+
+        if (!lab_stamp_peek(one->buffer + i * BLOCK, &stamp) || stamp.node != guest->node)
+            foreign++;
+    }
+    return foreign;
+}
+
+static void end_pass(struct lab_guest *guest)
+{
+    enum lab_guest_pass pass = guest->pass;
+
+    if (pass == LAB_GUEST_FILL) {
+        guest->pass = LAB_GUEST_FLUSH;
+        guest->requests[0].count = 0;
+        guest->pass_out = 1;
+        send(guest, &guest->requests[0], STO_OP_FLUSH);
+        return;
+    }
+    guest->pass = LAB_GUEST_IDLE;
+    if (pass == LAB_GUEST_FLUSH)
+        guest->say(guest->context, LAB_GUEST_FILLED, guest->next_lba, "");
+    else
+        guest->say(guest->context, LAB_GUEST_VERIFIED, guest->foreign, "");
+}
+
+static void advance_pass(struct lab_guest *guest)
+{
+    uint64_t offset, bytes, blocks;
+
+    if (guest->pass != LAB_GUEST_FILL && guest->pass != LAB_GUEST_VERIFY)
+        return;
+    disk_window(guest, &offset, &bytes);
+    blocks = bytes / BLOCK;
+    for (unsigned i = 0; i < LAB_GUEST_DEPTH && guest->next_lba < blocks; i++) {
+        struct lab_guest_request *one = &guest->requests[i];
+
+        if (one->out)
+            continue;
+        one->lba = guest->next_lba;
+        one->count = blocks - one->lba < RUN_BLOCKS ? blocks - one->lba : RUN_BLOCKS;
+        one->number = 1;
+        guest->next_lba += one->count;
+        guest->pass_out++;
+        send(guest, one, guest->pass == LAB_GUEST_FILL ? STO_OP_WRITE : STO_OP_READ);
+    }
+    if (guest->pass_out == 0)
+        end_pass(guest);
+}
+
+static void start_pass(struct lab_guest *guest, enum lab_guest_pass pass)
+{
+    if (guest->pass != LAB_GUEST_IDLE) {
+        guest->say(guest->context, LAB_GUEST_FAILED, 0, "another pass is under way");
+        return;
+    }
+    guest->pass = pass;
+    guest->next_lba = 0;
+    guest->foreign = 0;
+    advance_pass(guest);
+}
+
+void lab_guest_fill(struct lab_guest *guest)
+{
+    start_pass(guest, LAB_GUEST_FILL);
+}
+
+void lab_guest_verify(struct lab_guest *guest)
+{
+    start_pass(guest, LAB_GUEST_VERIFY);
+}
+
+/* --- single runs --- */
+
+static bool overlaps(const struct lab_guest_request *one, const struct lab_guest_write *write)
+{
+    return one->out && one->lba < write->lba + write->count && write->lba < one->lba + one->count;
+}
+
+/* The slot for a run, or NULL while it has to wait. */
+static struct lab_guest_request *slot_for(struct lab_guest *guest,
+                                          const struct lab_guest_write *write)
+{
+    struct lab_guest_request *slot = NULL;
+
+    for (unsigned i = 0; i < LAB_GUEST_DEPTH; i++) {
+        if (overlaps(&guest->writes[i], write))
+            return NULL;
+        if (!guest->writes[i].out)
+            slot = &guest->writes[i];
+    }
+    return slot;
+}
+
+static void issue_writes(struct lab_guest *guest)
+{
+    while (guest->queued > 0) {
+        struct lab_guest_request *slot = slot_for(guest, &guest->queue[0]);
+
+        if (slot == NULL)
+            return;
+        slot->lba = guest->queue[0].lba;
+        slot->count = guest->queue[0].count;
+        slot->number = guest->queue[0].number;
+        memmove(guest->queue, guest->queue + 1, --guest->queued * sizeof(guest->queue[0]));
+        send(guest, slot, STO_OP_WRITE);
+    }
+}
+
+void lab_guest_write(struct lab_guest *guest, uint64_t lba, uint64_t count, uint64_t number)
+{
+    if (count == 0 || count > RUN_BLOCKS || guest->queued == LAB_GUEST_WRITES) {
+        guest->say(guest->context, LAB_GUEST_FAILED, number, "too long, or too many wait");
+        return;
+    }
+    guest->queue[guest->queued++] =
+        (struct lab_guest_write) { .lba = lba, .count = count, .number = number };
+    issue_writes(guest);
+}
+
+static void request_done(struct sto_request *request)
+{
+    struct lab_guest_request *one = request->context;
+    struct lab_guest *guest = one->guest;
+    bool single = one >= guest->writes && one < guest->writes + LAB_GUEST_DEPTH;
+    enum sto_rc rc = request->op.result.rc;
+
+    one->out = false;
+    if (rc != STO_OK)
+        guest->say(guest->context, LAB_GUEST_FAILED, one->number, sto_rc_name(rc));
+    if (single) {
+        if (rc == STO_OK)
+            guest->say(guest->context, LAB_GUEST_WRITTEN, one->number, "");
+        issue_writes(guest);
+        return;
+    }
+    guest->pass_out--;
+    if (rc != STO_OK) {
+        guest->pass = LAB_GUEST_IDLE;
+        return;
+    }
+    if (guest->pass == LAB_GUEST_VERIFY)
+        guest->foreign += count_foreign(guest, one);
+    if (guest->pass == LAB_GUEST_FLUSH)
+        end_pass(guest);
+    else
+        advance_pass(guest);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The lab owner's guest: fills the disk with stamps, writes single runs, reads everything back. All
+ * requests go through the owner's gate; those to the same blocks go one after the other, as a
+ * guest's do.
+ */
+#ifndef LAB_GUEST_H
+#define LAB_GUEST_H
+
+#include "storage/sto_owner.h"
+
+enum { LAB_GUEST_DEPTH = 16, LAB_GUEST_RUN_BYTES = 65536, LAB_GUEST_WRITES = 4096 };
+
+enum lab_guest_event {
+    LAB_GUEST_WRITTEN,  /* number: the write's */
+    LAB_GUEST_FILLED,   /* number: blocks of 512 bytes */
+    LAB_GUEST_VERIFIED, /* number: blocks that carry no stamp of this node and generation */
+    LAB_GUEST_FAILED,   /* number: the write's, or 0 */
+};
+
+struct lab_guest;
+
+struct lab_guest_request {
+    struct sto_request request;
+    struct lab_guest *guest;
+    struct iovec iov;
+    uint8_t *buffer;
+    uint64_t lba, count, number;
+    bool out;
+};
+
+struct lab_guest_write {
+    uint64_t lba, count, number;
+};
+
+enum lab_guest_pass { LAB_GUEST_IDLE, LAB_GUEST_FILL, LAB_GUEST_FLUSH, LAB_GUEST_VERIFY };
+
+struct lab_guest {
+    struct sto_owner *owner;
+    uint16_t node;
+    bool layout; /* the disk is the LUN's hawser-disk area */
+    uint32_t generation;
+    void (*say)(void *context, enum lab_guest_event event, uint64_t number, const char *why);
+    void *context;
+    enum lab_guest_pass pass;
+    uint64_t next_lba, foreign;
+    unsigned pass_out; /* requests of the pass that are not answered */
+    struct lab_guest_request requests[LAB_GUEST_DEPTH]; /* of the pass */
+    struct lab_guest_request writes[LAB_GUEST_DEPTH];   /* single runs */
+    struct lab_guest_write queue[LAB_GUEST_WRITES];
+    unsigned queued;
+};
+
+/* A guest without requests; `say` is told what happened, from service calls. */
+void lab_guest_init(struct lab_guest *guest, struct sto_owner *owner, uint16_t node, bool layout,
+                    void (*say)(void *context, enum lab_guest_event event, uint64_t number,
+                                const char *why),
+                    void *context);
+/* After the owner was freed: give the buffers back. */
+void lab_guest_fini(struct lab_guest *guest);
+/* Stamp every block of the disk, then flush; LAB_GUEST_FILLED. */
+void lab_guest_fill(struct lab_guest *guest);
+/* Read every block; LAB_GUEST_VERIFIED. */
+void lab_guest_verify(struct lab_guest *guest);
+/* Write one run of `count` blocks, at most 128; LAB_GUEST_WRITTEN. */
+void lab_guest_write(struct lab_guest *guest, uint64_t lba, uint64_t count, uint64_t number);
+
+#endif

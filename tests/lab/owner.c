@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A LUN's owner for the lab: hawser's ownership (machine, driver, gate) with a guest that writes
+ * stamps. It says what happens as one JSON object a line, and obeys words on its standard input:
+ *   fill | write LBA COUNT SEQ | verify | handover [NODE] | release | quit
+ * LBA counts 512-byte units from the start of the guest's disk. A write is answered when it is
+ * done ("written"), never sooner.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uuid/uuid.h>
+
+#include "lab_guest.h"
+#include "storage/sto_url.h"
+
+struct options {
+    const char *url, *initiator, *mutation;
+    uint8_t cluster[16];
+    unsigned node, barrier_attempts;
+    uint32_t generation, barrier_ms;
+    bool record, claim, cluster_set;
+};
+
+struct lab {
+    struct sto_owner *owner;
+    struct lab_guest guest;
+    unsigned node;
+    bool ended;
+    int status;
+};
+
+static void say(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(const char *event, const char *format, ...)
+{
+    va_list arguments;
+
+    (void)printf("{\"event\": \"%s\"", event);
+    va_start(arguments, format);
+    (void)vprintf(format, arguments);
+    va_end(arguments);
+    (void)printf("}\n");
+    (void)fflush(stdout);
+}
+
+static void end(struct lab *lab, int status)
+{
+    lab->ended = true;
+    lab->status = status;
+}
+
+static void owned(struct lab *lab, const struct sto_owner_notice *notice)
+{
+    const struct sto_own *own = sto_owner_machine(lab->owner);
+
+    lab->guest.generation = notice->generation;
+    say("owned", ", \"generation\": %" PRIu32 ", \"takeover_us\": %" PRId64, notice->generation,
+        (sto_own_verified_ns(own) - sto_own_registered_ns(own)) / 1000);
+}
+
+static void noticed(void *context, const struct sto_owner_notice *notice)
+{
+    struct lab *lab = context;
+    const char *reason = sto_own_reason_name(notice->reason);
+    bool not_proven = notice->reason == STO_OWN_REASON_NOT_PROVEN;
+    char key[STO_KEY_TEXT_BYTES];
+
+    (void)sto_key_text(notice->key, key);
+    switch (notice->notice) {
+    case STO_OWN_NOTICE_OWNED:
+        owned(lab, notice);
+        break;
+    case STO_OWN_NOTICE_REFUSED:
+        say(not_proven ? "not-proven" : "refused",
+            ", \"reason\": \"%s\", \"key\": \"%s\", \"generation\": %" PRIu32
+            ", \"detail\": \"%s\"",
+            reason, key, notice->generation, notice->detail);
+        end(lab, not_proven ? 5 : 3);
+        break;
+    case STO_OWN_NOTICE_LOST:
+        say("lost", ", \"reason\": \"%s\", \"key\": \"%s\"", reason, key);
+        break;
+    case STO_OWN_NOTICE_HANDED:
+        say("handed", ", \"generation\": %" PRIu32, notice->generation);
+        break;
+    case STO_OWN_NOTICE_LEFT:
+        say("left", ", \"reason\": \"%s\"", reason);
+        if (notice->reason == STO_OWN_REASON_RELEASED)
+            end(lab, 0);
+        break;
+    case STO_OWN_NOTICE_HELD_UP:
+        say(not_proven ? "not-proven" : "held-up", ", \"reason\": \"%s\", \"detail\": \"%s\"",
+            reason, notice->detail);
+        break;
+    case STO_OWN_NOTICE_SUSPENDED:
+        say("suspended", ", \"reason\": \"%s\", \"detail\": \"%s\"", reason, notice->detail);
+        break;
+    }
+}
+
+static void guest_said(void *context, enum lab_guest_event event, uint64_t number, const char *why)
+{
+    (void)context;
+    switch (event) {
+    case LAB_GUEST_WRITTEN:
+        say("written", ", \"seq\": %" PRIu64, number);
+        break;
+    case LAB_GUEST_FILLED:
+        say("filled", ", \"blocks\": %" PRIu64, number);
+        break;
+    case LAB_GUEST_VERIFIED:
+        say("verified", ", \"foreign\": %" PRIu64, number);
+        break;
+    case LAB_GUEST_FAILED:
+        say("failed", ", \"seq\": %" PRIu64 ", \"reason\": \"%s\"", number, why);
+        break;
+    }
+}
+
+static void obey(struct lab *lab, const char *line)
+{
+    uint64_t lba, count, sequence;
+    unsigned node = 0;
+
+    if (strcmp(line, "quit") == 0)
+        end(lab, 0);
+    else if (strcmp(line, "fill") == 0)
+        lab_guest_fill(&lab->guest);
+    else if (strcmp(line, "verify") == 0)
+        lab_guest_verify(&lab->guest);
+    else if (strcmp(line, "release") == 0)
+        sto_owner_release(lab->owner);
+    else if (strcmp(line, "handover") == 0 || sscanf(line, "handover %u", &node) == 1)
+        sto_owner_hand_over(lab->owner, (uint16_t)node);
+    else if (sscanf(line, "write %" SCNu64 " %" SCNu64 " %" SCNu64, &lba, &count, &sequence) == 3)
+        lab_guest_write(&lab->guest, lba, count, sequence);
+    else
+        say("usage", ", \"reason\": \"unknown command\"");
+}
+
+/* Whole lines of standard input, without blocking; its end is `quit`. */
+static void read_commands(struct lab *lab, char *buffer, size_t size, size_t *fill)
+{
+    ssize_t got = read(STDIN_FILENO, buffer + *fill, size - 1 - *fill);
+    char *newline;
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        end(lab, 0);
+        return;
+    }
+    *fill += (size_t)got;
+    buffer[*fill] = '\0';
+    while ((newline = memchr(buffer, '\n', *fill)) != NULL) {
+        size_t taken = (size_t)(newline - buffer) + 1;
+
+        *newline = '\0';
+        obey(lab, buffer);
+        memmove(buffer, buffer + taken, *fill - taken);
+        *fill -= taken;
+    }
+    if (*fill == size - 1)
+        *fill = 0; /* no command is that long */
+}
+
+static void loop(struct lab *lab)
+{
+    char buffer[4096];
+    size_t fill = 0;
+
+    while (!lab->ended) {
+        struct pollfd fds[2] = {
+            { .fd = sto_owner_fd(lab->owner), .events = sto_owner_events(lab->owner) },
+            { .fd = STDIN_FILENO, .events = POLLIN },
+        };
+
+        (void)poll(fds, 2, sto_owner_timeout_ms(lab->owner));
+        sto_owner_service(lab->owner, fds[0].revents);
+        if (fds[1].revents != 0)
+            read_commands(lab, buffer, sizeof(buffer), &fill);
+    }
+}
+
+static const struct option long_options[] = {
+    { "lun", required_argument, NULL, 'l' },
+    { "cluster", required_argument, NULL, 'c' },
+    { "node", required_argument, NULL, 'n' },
+    { "generation", required_argument, NULL, 'g' },
+    { "initiator", required_argument, NULL, 'i' },
+    { "mutation", required_argument, NULL, 'm' },
+    { "barrier-ms", required_argument, NULL, 'b' },
+    { "barrier-attempts", required_argument, NULL, 'a' },
+    { "record", no_argument, NULL, 'r' },
+    { "claim", no_argument, NULL, 'C' },
+    { NULL, 0, NULL, 0 },
+};
+
+static bool parse(int argc, char **argv, struct options *options)
+{
+    int letter;
+
+    while ((letter = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        switch (letter) {
+        case 'l':
+            options->url = optarg;
+            break;
+        case 'c':
+            options->cluster_set = uuid_parse(optarg, options->cluster) == 0;
+            break;
+        case 'n':
+            options->node = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'g':
+            options->generation = (uint32_t)strtoul(optarg, NULL, 10);
+            break;
+        case 'i':
+            options->initiator = optarg;
+            break;
+        case 'm':
+            options->mutation = optarg;
+            break;
+        case 'b':
+            options->barrier_ms = (uint32_t)strtoul(optarg, NULL, 10);
+            break;
+        case 'a':
+            options->barrier_attempts = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'r':
+            options->record = true;
+            break;
+        case 'C':
+            options->claim = true;
+            break;
+        default:
+            return false;
+        }
+    }
+    return options->url != NULL && options->cluster_set && options->node != 0 &&
+           options->generation != 0;
+}
+
+/* A mutant is another build of this program, beside it. */
+static int run_mutant(char **argv, const char *mutation)
+{
+    char path[4096];
+    char **keep = argv + 1;
+
+    (void)snprintf(path, sizeof(path), "%s-%s", argv[0], mutation);
+    for (char **word = argv + 1; *word != NULL; word++) {
+        if (strcmp(*word, "--mutation") == 0 && word[1] != NULL)
+            word++;
+        else
+            *keep++ = *word;
+    }
+    *keep = NULL;
+    (void)execv(path, argv);
+    (void)fprintf(stderr, "owner: %s: %s\n", path, strerror(errno));
+    return 2;
+}
+
+static struct sto_lun *open_lun(const struct options *options)
+{
+    struct sto_lun_options lun_options = { .initiator = options->initiator,
+                                           .node = options->node,
+                                           .io_timeout_ms = 10000 };
+    struct hw_error error = { 0 };
+    struct sto_url url;
+    struct sto_lun *lun = NULL;
+    char line[HW_ERROR_LINE_BYTES];
+
+    if (sto_url_parse(options->url, &url, &error) == 0 &&
+        sto_lun_open(&url, &lun_options, &lun, &error) == 0)
+        return lun;
+    (void)hw_error_line(&error, line, sizeof(line));
+    (void)fprintf(stderr, "owner: %s\n", line);
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = { .barrier_attempts = 3, .barrier_ms = 15000 };
+    struct lab lab = { .status = 1 };
+    struct sto_owner_config config = { .lease_ms = 0 };
+    struct sto_owner_callbacks callbacks = { .notice = noticed, .context = &lab };
+    struct sto_own_grant grant = { 0 };
+    struct sto_lun *lun;
+
+    if (!parse(argc, argv, &options)) {
+        (void)fprintf(stderr, "usage: owner --lun URL --cluster UUID --node N --generation G "
+                              "[--initiator NAME] [--record] [--claim] [--mutation NAME]\n");
+        return 2;
+    }
+    if (options.mutation != NULL)
+        return run_mutant(argv, options.mutation);
+    lun = open_lun(&options);
+    if (lun == NULL)
+        return 2;
+    memcpy(config.own.cluster_uuid, options.cluster, 16);
+    config.own.node = (uint16_t)options.node;
+    config.own.use_record = options.record;
+    config.own.steady_check = true;
+    config.own.barrier_ms = options.barrier_ms;
+    config.own.barrier_attempts = options.barrier_attempts;
+    config.own.seed = options.generation;
+    if (sto_owner_new(lun, &config, &callbacks, &lab.owner) < 0)
+        return 1;
+    lab_guest_init(&lab.guest, lab.owner, (uint16_t)options.node, options.record, guest_said, NULL);
+    (void)fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
+    grant.generation = options.generation;
+    grant.takeover = !options.claim;
+    if (sto_owner_start(lab.owner, &grant) < 0)
+        return 1;
+    loop(&lab);
+    sto_owner_free(lab.owner);
+    lab_guest_fini(&lab.guest);
+    return lab.status;
+}
