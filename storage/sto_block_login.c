@@ -155,6 +155,10 @@ static bool judge_kind(struct sto_block_job *job, const char *path)
     dev_t number;
     int rc = job->sys->device_number(job->sys->context, path, &number);
 
+    while (rc == -ENOENT && job->place->named && in_time(job)) { /* not yet in /dev */
+        wait_a_little();
+        rc = job->sys->device_number(job->sys->context, path, &number);
+    }
     if (rc == 0)
         rc = sto_block_sysfs_classify(job->sys->sysfs, number, &kind, job->login.disk);
     if (rc == -ENOTBLK) {
@@ -231,9 +235,13 @@ static bool open_disk(struct sto_block_job *job, const char *path)
 {
     int flags = job->place->read_only ? O_RDONLY | O_DIRECT : O_RDWR | O_DIRECT | O_EXCL;
     uint64_t size;
-    int fd;
+    int fd = job->sys->open(job->sys->context, path, flags);
 
-    fd = job->sys->open(job->sys->context, path, flags);
+    /* A disk of a new session is named before it can be opened. */
+    while ((fd == -ENXIO || fd == -ENOENT || fd == -ENODEV) && job->place->named && in_time(job)) {
+        wait_a_little();
+        fd = job->sys->open(job->sys->context, path, flags);
+    }
     if (fd == -EBUSY)
         refuse(job, STO_LOGIN_REFUSED, "is in use on this host (mounted, or held by a mapping)");
     else if (fd < 0)

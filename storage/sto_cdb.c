@@ -101,12 +101,6 @@ uint8_t sto_cdb_inquiry_page(uint8_t cdb[STO_CDB_BYTES], uint8_t page, uint16_t 
     return inquiry(cdb, EVPD_BIT, page, allocation_bytes);
 }
 
-uint8_t sto_cdb_read_capacity_10(uint8_t cdb[STO_CDB_BYTES])
-{
-    (void)begin(cdb, STO_OPCODE_READ_CAPACITY_10, 0);
-    return CDB_10;
-}
-
 uint8_t sto_cdb_read_capacity(uint8_t cdb[STO_CDB_BYTES], uint32_t allocation_bytes)
 {
     return range_16(cdb, STO_OPCODE_SERVICE_ACTION_IN_16, READ_CAPACITY_16, 0, allocation_bytes);

@@ -16,7 +16,6 @@ enum sto_opcode {
     STO_OPCODE_TEST_UNIT_READY = 0x00,
     STO_OPCODE_INQUIRY = 0x12,
     STO_OPCODE_MODE_SENSE_6 = 0x1a,
-    STO_OPCODE_READ_CAPACITY_10 = 0x25,
     STO_OPCODE_READ_10 = 0x28,
     STO_OPCODE_WRITE_10 = 0x2a,
     STO_OPCODE_SYNCHRONIZE_CACHE_10 = 0x35,
@@ -44,8 +43,6 @@ uint8_t sto_cdb_test_unit_ready(uint8_t cdb[STO_CDB_BYTES]);
 uint8_t sto_cdb_inquiry(uint8_t cdb[STO_CDB_BYTES], uint16_t allocation_bytes);
 /* INQUIRY for a vital product data page (SPC-4 6.6.4). */
 uint8_t sto_cdb_inquiry_page(uint8_t cdb[STO_CDB_BYTES], uint8_t page, uint16_t allocation_bytes);
-/* READ CAPACITY(10) (SBC-3 5.15): targets answer it under another's exclusive reservation. */
-uint8_t sto_cdb_read_capacity_10(uint8_t cdb[STO_CDB_BYTES]);
 /* READ CAPACITY(16) (SBC-3 5.16). */
 uint8_t sto_cdb_read_capacity(uint8_t cdb[STO_CDB_BYTES], uint32_t allocation_bytes);
 /* MODE SENSE(6), current values, no block descriptors (SPC-4 6.13). */

@@ -3,7 +3,7 @@
  * Reading the facts of a LUN: one command after the other, each told by the table below. Unit
  * attentions that wait (a fresh login has one) are stepped over and counted; nothing else is
  * retried. A standby node asks too, while another holds an exclusive reservation: what may be
- * refused then has another source (READ CAPACITY) or a careful default (MODE SENSE).
+ * refused then stays unknown (READ CAPACITY) or has a careful default (MODE SENSE).
  */
 #include "config.h"
 
@@ -21,7 +21,7 @@
 enum { UNIT_ATTENTIONS_MAX = 32, ANSWER_BYTES = 1024, INQUIRY_BYTES = 96, PAGE_BYTES = 252 };
 enum {
     MODE_BYTES = 192,
-    CAPACITY_10_BYTES = 8,
+
     CAPACITY_BYTES = 32,
     FULL_STATUS_BYTES = 512,
     NS_PER_MS = 1000000
@@ -59,7 +59,7 @@ static void finish(struct identify *identify, int rc)
 
     if (rc == 0) {
         lun->facts = identify->facts;
-        lun->facts_known = true;
+        lun->facts_known = identify->facts.block_bytes != 0;
     }
     lun->identify = NULL;
     identify->done(identify->context, rc, rc == 0 ? &lun->facts : NULL, &identify->error);
@@ -190,20 +190,6 @@ static int judge_provisioning(struct identify *identify, size_t bytes)
     return 0;
 }
 
-static uint8_t capacity_10_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
-{
-    (void)step;
-    return sto_cdb_read_capacity_10(cdb);
-}
-
-/* LIO answers this one under another's exclusive access, and the longer form not. */
-static int judge_capacity_10(struct identify *identify, size_t bytes)
-{
-    if (identify->op.result.rc == STO_OK)
-        (void)sto_inquiry_capacity_10(identify->answer, bytes, &identify->facts);
-    return 0;
-}
-
 static uint8_t capacity_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
 {
     return sto_cdb_read_capacity(cdb, step->answer_bytes);
@@ -211,8 +197,8 @@ static uint8_t capacity_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
 
 static int judge_capacity(struct identify *identify, size_t bytes)
 {
-    if (identify->op.result.rc == STO_CONFLICT && identify->facts.block_bytes != 0)
-        return 0;
+    if (identify->op.result.rc == STO_CONFLICT)
+        return 0; /* LIO refuses it under another's exclusive access: not known yet */
     if (identify->op.result.rc != STO_OK)
         return refuse_result(identify, "READ CAPACITY");
     if (sto_inquiry_capacity(identify->answer, bytes, &identify->facts) < 0)
@@ -288,7 +274,6 @@ static const struct step steps[] = {
     { PAGE_BYTES, 0, page_cdb, judge_pages },
     { PAGE_BYTES, STO_VPD_SERIAL, page_cdb, judge_serial },
     { ANSWER_BYTES, STO_VPD_IDENTIFICATION, page_cdb, judge_identification },
-    { CAPACITY_10_BYTES, 0, capacity_10_cdb, judge_capacity_10 },
     { CAPACITY_BYTES, 0, capacity_cdb, judge_capacity },
     { PAGE_BYTES, STO_VPD_BLOCK_LIMITS, page_cdb, judge_limits },
     { PAGE_BYTES, STO_VPD_PROVISIONING, page_cdb, judge_provisioning },

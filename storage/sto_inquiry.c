@@ -224,23 +224,6 @@ int sto_inquiry_provisioning(const void *answer, size_t bytes, struct sto_facts 
     return 0;
 }
 
-int sto_inquiry_capacity_10(const void *answer, size_t bytes, struct sto_facts *facts)
-{
-    struct hw_reader reader = hw_reader_over(answer, bytes);
-    uint32_t last_lba = hw_read_be32(&reader);
-    uint32_t block_bytes = hw_read_be32(&reader);
-
-    if (hw_reader_status(&reader) < 0 || block_bytes < BLOCK_BYTES_MIN ||
-        block_bytes > BLOCK_BYTES_MAX || (block_bytes & (block_bytes - 1)) != 0)
-        return -EBADMSG;
-    if (last_lba == UINT32_MAX)
-        return -ERANGE;
-    facts->capacity_bytes = ((uint64_t)last_lba + 1) * block_bytes;
-    facts->block_bytes = block_bytes;
-    facts->physical_block_bytes = block_bytes;
-    return 0;
-}
-
 int sto_inquiry_capacity(const void *answer, size_t bytes, struct sto_facts *facts)
 {
     struct hw_reader reader = hw_reader_over(answer, bytes);

@@ -51,8 +51,6 @@ int sto_inquiry_identification(const void *answer, size_t bytes, struct sto_fact
 int sto_inquiry_block_limits(const void *answer, size_t bytes, struct sto_facts *facts);
 /* Logical block provisioning (SBC-3 6.5.4). */
 int sto_inquiry_provisioning(const void *answer, size_t bytes, struct sto_facts *facts);
-/* READ CAPACITY(10) (SBC-3 5.15.2). -ERANGE: the LUN is too large for it to say. */
-int sto_inquiry_capacity_10(const void *answer, size_t bytes, struct sto_facts *facts);
 /* READ CAPACITY(16) (SBC-3 5.16.2). */
 int sto_inquiry_capacity(const void *answer, size_t bytes, struct sto_facts *facts);
 /* MODE SENSE(6) with the caching page (SPC-4 7.5.5, SBC-3 6.4.5): write protection and cache. */

@@ -193,16 +193,19 @@ struct sto_facts {
 /*
  * Read the facts (INQUIRY, VPD 00h 80h 83h B0h B2h, READ CAPACITY(16), MODE SENSE caching page,
  * PERSISTENT RESERVE IN REPORT CAPABILITIES) on a logged-in LUN. Unit attentions that wait are
- * stepped over and counted. The data session is asked, or the control session if only that one is
- * logged in. `done` is called once, from sto_lun_service() or sto_lun_close(); on failure the
- * message is in `error` (valid during the call). -EBUSY if one is under way, -ENOMEM.
+ * stepped over and counted. Where the target keeps its capacity secret under another node's
+ * exclusive access, capacity and block size are 0, and the facts do not count as known: reads and
+ * writes are refused until they were read again. The data session is asked, or the control session
+ * if only that one is logged in. `done` is called once, from sto_lun_service() or sto_lun_close();
+ * on failure the message is in `error` (valid during the call). -EBUSY if one is under way,
+ * -ENOMEM.
  */
 int sto_identify(struct sto_lun *lun, uint32_t timeout_ms,
                  void (*done)(void *context, int rc, const struct sto_facts *facts,
                               const struct hw_error *error),
                  void *context);
 
-/* The facts read last, or NULL. Owned by the LUN. */
+/* The facts read last, or NULL if none are known. Owned by the LUN. */
 const struct sto_facts *sto_lun_facts(const struct sto_lun *lun);
 /* The LUN's name in messages (the URL without secrets). Owned by the LUN. */
 const char *sto_lun_name(const struct sto_lun *lun);

@@ -80,10 +80,32 @@ static void prepare(struct owner_slot *slot, enum sto_op_kind kind, enum sto_ses
     slot->op.context = slot;
 }
 
+/* The capacity was asked again, after the barrier. Without it every read and write that follows
+ * fails, so its own failure needs no judgement here. */
+static void measured(void *context, int rc, const struct sto_facts *facts,
+                     const struct hw_error *error)
+{
+    (void)rc;
+    (void)facts;
+    (void)error;
+    finish(context);
+}
+
+/* A target may have kept its capacity secret while another held the LUN (sto_identify()). After
+ * the barrier we hold it. */
+static bool must_measure(const struct owner_slot *slot)
+{
+    return slot->command.kind == STO_OWN_LUN_RESET && slot->op.result.rc == STO_OK &&
+           sto_lun_facts(slot->owner->lun) == NULL;
+}
+
 static void one_op_done(struct sto_op *op)
 {
     struct owner_slot *slot = op->context;
 
+    if (must_measure(slot) &&
+        sto_identify(slot->owner->lun, slot->command.timeout_ms, measured, slot) == 0)
+        return;
     if (slot->command.kind == STO_OWN_READ_KEYS || slot->command.kind == STO_OWN_READ_RESERVATION)
         finish_keys(slot);
     else

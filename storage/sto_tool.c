@@ -255,6 +255,9 @@ int sto_tool_read_edges(struct sto_lun *lun, size_t bytes, struct sto_edge *ret_
     uint8_t *data;
     int rc;
 
+    if (facts == NULL)
+        return hw_error_set(error, HW_ERROR_REFUSED, EBADE, sto_lun_name(lun),
+                            "another node holds it exclusively: it cannot be read", NULL);
     if (facts->capacity_bytes < bytes)
         bytes = (size_t)facts->capacity_bytes;
     data = page_aligned(2 * bytes + PAGE_BYTES);
