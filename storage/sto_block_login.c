@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "storage/sto_sense.h"
 
 enum { NS_PER_MS = 1000000, LOOK_AGAIN_MS = 20, UNIT_ATTENTIONS = 10, COMMAND_MS = 5000 };
+enum { ARGUMENTS = 40 };
 
 /* Exit statuses of iscsiadm (open-iscsi's iscsi_err.h). */
 enum { ISCSIADM_NO_OBJECTS = 21, ISCSIADM_SESSION_EXISTS = 15, ISCSIADM_LOGIN_AUTH_FAILED = 24 };
@@ -46,52 +48,45 @@ static bool in_time(const struct sto_block_job *job)
 
 /* --- iscsiadm --- */
 
-/* iscsiadm on the LUN's node record; `more` are up to 7 words, ended by NULL. */
+/* iscsiadm on the LUN's node record with these words, ended by NULL. */
 static int iscsiadm(const struct sto_block_job *job, const char *const more[],
                     char output[STO_RUN_OUTPUT_BYTES])
 {
     char portal[STO_BLOCK_PORTAL_BYTES];
-    const char *argv[16] = { "/sbin/iscsiadm",
-                             "-m",
-                             "node",
-                             "-T",
-                             job->place->name.target,
-                             "-p",
-                             sto_block_portal_text(&job->place->name.portal, portal) };
+    const char *argv[ARGUMENTS] = { "/sbin/iscsiadm",
+                                    "-m",
+                                    "node",
+                                    "-T",
+                                    job->place->name.target,
+                                    "-p",
+                                    sto_block_portal_text(&job->place->name.portal, portal) };
     unsigned count = 7;
 
-    for (unsigned at = 0; more[at] && count < 15; at++)
+    for (unsigned at = 0; more[at] && count < ARGUMENTS - 1; at++)
         argv[count++] = more[at];
     return job->sys->run(job->sys->context, argv, job->deadline_ns, output);
 }
 
-static int set_node(const struct sto_block_job *job, const char *key, unsigned value,
-                    char output[STO_RUN_OUTPUT_BYTES])
-{
-    char text[16];
+/* clang-format off */
+/* The node record as we need it: kernel time-outs that end before a storage lease does, one try
+ * (the caller repeats), nothing at boot. */
+static const char *const node_settings[] = {
+    "-o", "update",
+    "-n", "node.startup", "-v", "manual",
+    "-n", "node.session.timeo.replacement_timeout", "-v", STO_BLOCK_RECOVERY_S,
+    "-n", "node.session.initial_login_retry_max", "-v", "1",
+    "-n", "node.conn[0].timeo.login_timeout", "-v", STO_BLOCK_RECOVERY_S,
+    "-n", "node.conn[0].timeo.noop_out_interval", "-v", STO_BLOCK_NOOP_S,
+    "-n", "node.conn[0].timeo.noop_out_timeout", "-v", STO_BLOCK_NOOP_S,
+    NULL,
+};
+/* clang-format on */
 
-    snprintf(text, sizeof(text), "%u", value);
-    return iscsiadm(job, (const char *const[]) { "-o", "update", "-n", key, "-v", text, NULL },
-                    output);
-}
-
-/* Make the node record as we need it: kernel time-outs, and nothing at boot. */
 static int make_node(const struct sto_block_job *job, char output[STO_RUN_OUTPUT_BYTES])
 {
     int rc = iscsiadm(job, (const char *const[]) { "-o", "new", NULL }, output);
 
-    if (rc == 0)
-        rc = iscsiadm(
-            job,
-            (const char *const[]) { "-o", "update", "-n", "node.startup", "-v", "manual", NULL },
-            output);
-    if (rc == 0)
-        rc = set_node(job, "node.session.timeo.replacement_timeout", STO_BLOCK_RECOVERY_S, output);
-    if (rc == 0)
-        rc = set_node(job, "node.conn[0].timeo.noop_out_interval", STO_BLOCK_NOOP_S, output);
-    if (rc == 0)
-        rc = set_node(job, "node.conn[0].timeo.noop_out_timeout", STO_BLOCK_NOOP_S, output);
-    return rc;
+    return rc == 0 ? iscsiadm(job, node_settings, output) : rc;
 }
 
 /* Log in to the target. True, or the result says why not. */
@@ -142,7 +137,8 @@ static bool find_named_disk(struct sto_block_job *job, char *path, size_t path_b
         wait_a_little();
     }
     job->login.session_known = true;
-    sto_block_sysfs_bound_recovery(sysfs, job->login.session, STO_BLOCK_RECOVERY_S);
+    sto_block_sysfs_bound_recovery(sysfs, job->login.session,
+                                   (unsigned)strtoul(STO_BLOCK_RECOVERY_S, NULL, 10));
     snprintf(path, path_bytes, "%s/%s", job->sys->dev, job->login.disk);
     return true;
 }

@@ -16,7 +16,8 @@
 
 /* Node record of a session that we log in: the kernel must have failed its commands before a
  * storage lease ends, and must not log in by itself at boot. */
-enum { STO_BLOCK_RECOVERY_S = 5, STO_BLOCK_NOOP_S = 2 };
+#define STO_BLOCK_RECOVERY_S "5"
+#define STO_BLOCK_NOOP_S     "2"
 
 /* Which device a LUN is, as far as its URL says. */
 struct sto_block_place {

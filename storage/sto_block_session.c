@@ -78,7 +78,8 @@ void sto_block_set_deadlines(struct sto_block *block, struct sto_block_job *job,
     int64_t left_ns = expires_ns - hw_clock_now_ns(block->lun.clock);
 
     job->expires_ns = expires_ns;
-    job->deadline_ns = hw_clock_now_ns(hw_clock_boottime()) + left_ns;
+    /* a little sooner, so that the job's own words come in time */
+    job->deadline_ns = hw_clock_now_ns(hw_clock_boottime()) + left_ns - left_ns / 16;
     sto_pump_wake_at(&block->pump, expires_ns);
 }
 

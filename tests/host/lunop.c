@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Single operations on a LUN, for tests of backends: lunop URL WORD..., each word one operation,
- *   login logout drop tur reset flush identify keys holder capabilities
+ *   login logout drop tur reset flush identify keys holder
+ *   pause                                                             for a line on stdin
  *   register:OLD:NEW reserve:KEY preempt:KEY:VICTIM release:KEY       keys in hex
  *   write:OFFSET:BYTES:LETTER[+fua] read:OFFSET:BYTES
  * and one line for each: the word, how it ended, what it found. Ends with 0 if all could be
@@ -19,7 +20,13 @@
 #include "storage/sto_pr.h"
 #include "storage/sto_url.h"
 
-enum { BUFFER_BYTES = 1 << 20, ARGUMENTS = 4, IDENTIFY_MS = 20000, TIMEOUT_MS = 60000 };
+enum {
+    BUFFER_BYTES = 1 << 20,
+    ARGUMENTS = 4,
+    IDENTIFY_MS = 20000,
+    TIMEOUT_MS = 60000,
+    LOGIN_MS = 15000
+};
 
 struct tool {
     struct sto_lun *lun;
@@ -46,7 +53,7 @@ static int run(struct tool *tool, const char *word, struct sto_op *op)
 {
     int rc;
 
-    op->timeout_ms = TIMEOUT_MS;
+    op->timeout_ms = op->kind == STO_OP_LOGIN ? LOGIN_MS : TIMEOUT_MS;
     rc = sto_run_op(tool->lun, op);
     if (rc < 0) {
         printf("%s cannot be submitted: %s\n", word, strerror(-rc));
@@ -175,6 +182,18 @@ static int identify(struct tool *tool)
     return 0;
 }
 
+/* The LUN is served meanwhile only by the kernel: nothing of ours is in flight. */
+static int wait_for_line(void)
+{
+    int character;
+
+    puts("pause");
+    do
+        character = getchar();
+    while (character != '\n' && character != EOF);
+    return 0;
+}
+
 static int run_word(struct tool *tool, const char *word)
 {
     static const struct {
@@ -208,6 +227,8 @@ static int run_word(struct tool *tool, const char *word)
         return simple(tool, word, STO_OP_FLUSH, STO_SESSION_DATA);
     if (strcmp(word, "reset") == 0)
         return simple(tool, word, STO_OP_LUN_RESET, STO_SESSION_CONTROL);
+    if (strcmp(word, "pause") == 0)
+        return wait_for_line();
     if (strcmp(word, "drop") != 0)
         return -EINVAL;
     sto_lun_drop(tool->lun, STO_SESSION_DATA);
@@ -228,7 +249,7 @@ static void take_apart(struct tool *tool, char *word)
 
 static int open_lun(const char *text, struct sto_lun **ret_lun)
 {
-    struct sto_lun_options options = { .connect_ms = TIMEOUT_MS / 2 };
+    struct sto_lun_options options = { .connect_ms = LOGIN_MS };
     struct hw_error error = { 0 };
     char line[HW_ERROR_LINE_BYTES];
     struct sto_url url;

@@ -20,6 +20,18 @@ san_lun_file()
     echo "$HOSTS_DIR/lun0"
 }
 
+# The URL of LUN 0 over the kernel's iSCSI of h1 or h2.
+san_block_url()
+{
+    echo "block:/dev/disk/by-path/ip-$(san_portal "$1")-iscsi-$SAN_IQN-lun-0"
+}
+
+# The disk of LUN 0 in h1 or h2, which is logged in.
+san_disk()
+{
+    host_run "$1" 20 "initiator_disk $SAN_IQN 0" && echo "$HOST_OUTPUT"
+}
+
 # Makes the target's disks: what it keeps through a power cut, and the LUN.
 san_disks()
 {
@@ -43,7 +55,7 @@ san_initiator()
 {
     case $1 in
     h1) host_boot h1 cable=a:1:10.90.1.2/24 ;;
-    h2) host_boot h2 cable=b:1:10.90.2.2/24 ;;
+    h2) host_boot h2 cable=b:1:10.90.2.2/24 ${SAN_H2_OPTIONS[@]+"${SAN_H2_OPTIONS[@]}"} ;;
     esac
 }
 

@@ -131,16 +131,24 @@ static int fake_lun_reset(void *context, int fd)
     return rc;
 }
 
+/* A setting of the node record; under the lock. */
+static void set(struct fake_block *fake, const char *key, const char *value)
+{
+    size_t used = strlen(fake->settings);
+
+    snprintf(fake->settings + used, sizeof(fake->settings) - used, "%s=%s;", key, value);
+}
+
 /* What iscsiadm would do; under the lock. */
 static int iscsiadm(struct fake_block *fake, const char *const argv[])
 {
-    const char *key = "", *value = "";
+    const char *key = "";
 
     for (unsigned at = 0; argv[at]; at++) {
         if (strcmp(argv[at], "-n") == 0)
             key = argv[at + 1];
         if (strcmp(argv[at], "-v") == 0)
-            value = argv[at + 1];
+            set(fake, key, argv[at + 1]);
         if (strcmp(argv[at], "--login") == 0) {
             fake->logins++;
             if (fake->login_status == 0 || fake->login_status == ISCSIADM_SESSION_EXISTS)
@@ -149,11 +157,6 @@ static int iscsiadm(struct fake_block *fake, const char *const argv[])
         }
         if (strcmp(argv[at], "--logout") == 0)
             fake->logouts++;
-    }
-    if (key[0]) {
-        size_t used = strlen(fake->settings);
-
-        snprintf(fake->settings + used, sizeof(fake->settings) - used, "%s=%s;", key, value);
     }
     return fake->other_status;
 }

@@ -58,6 +58,8 @@ static void makes_session(void)
     CU_ASSERT_EQUAL(fake.logins, 1);
     CU_ASSERT_STRING_EQUAL(fake.settings, "node.startup=manual;"
                                           "node.session.timeo.replacement_timeout=5;"
+                                          "node.session.initial_login_retry_max=1;"
+                                          "node.conn[0].timeo.login_timeout=5;"
                                           "node.conn[0].timeo.noop_out_interval=2;"
                                           "node.conn[0].timeo.noop_out_timeout=2;");
     fake_sysfs_get(&fake.files, "class/iscsi_session/session1/recovery_tmo", text);
