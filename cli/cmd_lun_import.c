@@ -38,7 +38,8 @@ static int open_image(struct import *import, struct hw_error *error)
 
     import->fd = open(import->path, O_RDONLY | O_CLOEXEC);
     if (import->fd < 0 || fstat(import->fd, &status) < 0)
-        return hw_error_setf(error, HW_ERROR_FAILED, errno, import->path, "", "cannot be read: %s",
+        return hw_error_setf(error, HW_ERROR_FAILED, errno, import->path,
+                             "check its name and your right to read it", "cannot be read: %s",
                              strerror(errno));
     if (!S_ISREG(status.st_mode) || status.st_size == 0)
         return hw_error_set(error, HW_ERROR_USAGE, EINVAL, import->path,
@@ -96,8 +97,8 @@ static int read_image(const struct import *import, uint64_t at, uint8_t *data, s
         ssize_t got = pread(import->fd, data + have, want - have, (off_t)(at + have));
 
         if (got <= 0)
-            return hw_error_setf(error, HW_ERROR_FAILED, got < 0 ? errno : EIO, import->path, "",
-                                 "cannot be read: %s",
+            return hw_error_setf(error, HW_ERROR_FAILED, got < 0 ? errno : EIO, import->path,
+                                 "import it again", "cannot be read: %s",
                                  got < 0 ? strerror(errno) : "it became shorter");
         have += (size_t)got;
     }

@@ -31,7 +31,7 @@ static int parse_url(const struct cli_call *call, const char *text, struct sto_u
         return 0;
     if (strlen(secret_file) >= sizeof(ret_url->secret_file))
         return hw_error_set(error, HW_ERROR_USAGE, EINVAL, "--secret-file", "too long", "");
-    strcpy(ret_url->secret_file, secret_file);
+    memcpy(ret_url->secret_file, secret_file, strlen(secret_file) + 1);
     return 0;
 }
 

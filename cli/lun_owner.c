@@ -101,7 +101,7 @@ static int wait_for(struct cli_owner *owner, enum sto_own_notice notice, int64_t
 
     owner->told = false;
     rc = sto_owner_run(owner->owner, settled, owner, (uint32_t)wait_ms);
-    if (rc < 0 && !owner->told)
+    if (rc < 0 && (!owner->told || owner->reason == STO_OWN_REASON_NONE))
         return hw_error_setf(error, HW_ERROR_TIMED_OUT, ETIMEDOUT, owner->name,
                              "see with 'lun show' how far it came", "not done within %" PRId64 " s",
                              wait_ms / 1000);

@@ -31,8 +31,8 @@ struct cli_view {
 int cli_view_gather(struct cli_lun *lun, const char *url, bool findings, struct cli_view *ret_view,
                     struct hw_error *error);
 
-/* Who owns it, in a few words: "node 2, generation 7", "nobody", "foreign", "unknown" ... */
 enum { CLI_OWNER_TEXT_BYTES = 96 };
+/* Who owns it, in a few words: "node 2, generation 7", "nobody" ... Returns `text`. */
 const char *cli_view_owner_text(const struct cli_view *view, char text[CLI_OWNER_TEXT_BYTES]);
 
 /* The whole view as JSON; NULL: out of memory. */
