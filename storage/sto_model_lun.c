@@ -1,109 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The model backend: LUN operations as messages to the model target and back. Messages of one
- * session stay in order, as in TCP. A message outlives its operation and its LUN: that is how a
- * write of yesterday arrives today.
+ * The model backend: LUN operations as messages to the model target, and their ends. What happens
+ * to a message on its way is sto_model_net.c's business.
  */
 #include "config.h"
 
-#include "storage/sto_model_lun.h"
+#include "storage/sto_model_lun_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/hw_cursor.h"
-#include "storage/sto_lun_priv.h"
-#include "storage/sto_sense.h"
-
-enum wire_state { ON_ITS_WAY, AT_TARGET, COMING_BACK };
-
-struct model_lun;
-
-/* One command between host and target. */
-struct wire {
-    struct wire *next;
-    struct sto_model_net *net;
-    struct model_lun *lun; /* NULL: the session was dropped, nobody waits */
-    struct sto_op *op;     /* NULL: timed out, nobody waits */
-    enum sto_session session;
-    enum wire_state state;
-    bool is_login;
-    int64_t due_ns;
-    struct sto_model_command command;
-    struct sto_model_reply reply;
-};
-
-/* A session of the target that its host has dropped; it ends when the target notices. */
-struct orphan {
-    struct orphan *next;
-    int nexus;
-    int64_t end_ns;
-};
-
-struct sto_model_net {
-    struct sto_model_net_config config;
-    struct wire *wires;
-    struct orphan *orphans;
-};
-
-struct model_lun {
-    struct sto_lun base;
-    struct sto_model_net *net;
-    uint64_t port;
-    bool cut;
-    int nexus[STO_SESSIONS]; /* -1: down */
-    bool tell_down[STO_SESSIONS];
-    int64_t last_sent_ns[STO_SESSIONS];
-    struct sto_op *done_first, *done_last; /* to be completed in service */
-    struct sto_op *out;                    /* submitted, not done */
-};
-
-static int64_t now_ns(const struct sto_model_net *net)
-{
-    return hw_clock_now_ns(net->config.clock);
-}
-
-static int64_t travel_ns(struct sto_model_net *net)
-{
-    int64_t base = net->config.latency_ns;
-
-    return base + (int64_t)hw_prng_below(net->config.prng, (uint64_t)base + 1);
-}
-
-struct sto_model_net *sto_model_net_new(const struct sto_model_net_config *config)
-{
-    struct sto_model_net *net = calloc(1, sizeof(*net));
-
-    if (net != NULL)
-        net->config = *config;
-    return net;
-}
-
-static void free_wire(struct wire *wire)
-{
-    free(wire->command.data);
-    free(wire);
-}
-
-void sto_model_net_free(struct sto_model_net *net)
-{
-    if (net == NULL)
-        return;
-    while (net->wires != NULL) {
-        struct wire *wire = net->wires;
-
-        net->wires = wire->next;
-        free_wire(wire);
-    }
-    while (net->orphans != NULL) {
-        struct orphan *orphan = net->orphans;
-
-        net->orphans = orphan->next;
-        free(orphan);
-    }
-    free(net);
-}
 
 /* --- the LUN's lists --- */
 
@@ -117,7 +25,7 @@ static void out_remove(struct model_lun *lun, struct sto_op *op)
         op->next->previous = op->previous;
 }
 
-static void end_op(struct model_lun *lun, struct sto_op *op)
+void model_end_op(struct model_lun *lun, struct sto_op *op)
 {
     out_remove(lun, op);
     op->next = op->previous = NULL;
@@ -127,143 +35,6 @@ static void end_op(struct model_lun *lun, struct sto_op *op)
     else
         lun->done_first = op;
     lun->done_last = op;
-}
-
-static void scatter(struct sto_op *op, const uint8_t *data, size_t bytes)
-{
-    size_t at = 0;
-
-    for (unsigned i = 0; i < op->iov_count && at < bytes; i++) {
-        size_t part = op->iov[i].iov_len < bytes - at ? op->iov[i].iov_len : bytes - at;
-
-        memcpy(op->iov[i].iov_base, data + at, part);
-        at += part;
-    }
-}
-
-/* The answer arrived at the host. */
-static void answer(struct wire *wire)
-{
-    struct sto_op *op = wire->op;
-    const struct sto_model_reply *reply = &wire->reply;
-
-    if (wire->is_login) {
-        op->result.rc = STO_OK;
-    } else if (wire->command.reset) {
-        op->result.tmf_response = reply->tmf_response;
-        op->result.rc = reply->tmf_response == 0 ? STO_OK : STO_UNSUPPORTED;
-    } else {
-        uint8_t sense[18] = { 0x70, 0, reply->sense_key, 0, 0, 0, 0, 10 };
-
-        sense[12] = (uint8_t)(reply->asc_ascq >> 8);
-        sense[13] = (uint8_t)reply->asc_ascq;
-        sto_sense_judge(reply->status, reply->status == 0x02 ? sense : NULL,
-                        reply->status == 0x02 ? sizeof(sense) : 0, &op->result);
-        if (op->result.rc == STO_OK && reply->data_in_bytes > 0)
-            scatter(op, wire->command.data, reply->data_in_bytes);
-        op->result.transferred_bytes = reply->data_in_bytes;
-    }
-    end_op(wire->lun, op);
-}
-
-/* --- the way there and back --- */
-
-static void replied(struct sto_model_command *command, const struct sto_model_reply *reply)
-{
-    struct wire *wire = command->context;
-
-    wire->reply = *reply;
-    wire->state = COMING_BACK;
-    wire->due_ns = now_ns(wire->net) + travel_ns(wire->net);
-}
-
-static void log_in(struct wire *wire)
-{
-    struct model_lun *lun = wire->lun;
-    int nexus;
-
-    wire->state = COMING_BACK;
-    wire->due_ns = now_ns(wire->net) + travel_ns(wire->net);
-    if (lun == NULL || wire->op == NULL)
-        return;
-    nexus = sto_model_login(wire->net->config.model, lun->port + wire->session);
-    if (nexus >= 0)
-        lun->nexus[wire->session] = nexus;
-}
-
-/* False: the wire is over. */
-static bool arrive(struct wire *wire)
-{
-    if (wire->state == COMING_BACK) {
-        if (wire->lun != NULL && wire->op != NULL)
-            answer(wire);
-        return false;
-    }
-    if (wire->is_login) {
-        log_in(wire);
-        return true;
-    }
-    wire->state = AT_TARGET;
-    wire->due_ns = INT64_MAX;
-    wire->command.done = replied;
-    wire->command.context = wire;
-    if (!wire->command.reset)
-        wire->command.takes_ns =
-            wire->net->config.takes_ns(wire->net->config.context, wire->command.cdb, false);
-    return sto_model_submit(wire->net->config.model, now_ns(wire->net), &wire->command) == 0;
-}
-
-static bool held_by_cut(const struct wire *wire)
-{
-    return wire->lun != NULL && wire->lun->cut && wire->state != AT_TARGET;
-}
-
-void sto_model_net_advance(struct sto_model_net *net)
-{
-    struct wire **link = &net->wires;
-    struct orphan **orphan = &net->orphans;
-
-    sto_model_advance(net->config.model, now_ns(net));
-    while (*link != NULL) {
-        struct wire *wire = *link;
-        bool lives = true;
-
-        if (wire->due_ns <= now_ns(net) && !held_by_cut(wire))
-            lives = arrive(wire);
-        if (lives) {
-            link = &wire->next;
-        } else {
-            *link = wire->next;
-            free_wire(wire);
-        }
-    }
-    while (*orphan != NULL) {
-        struct orphan *gone = *orphan;
-
-        if (gone->end_ns > now_ns(net)) {
-            orphan = &gone->next;
-            continue;
-        }
-        sto_model_end_session(net->config.model, gone->nexus);
-        *orphan = gone->next;
-        free(gone);
-    }
-    sto_model_advance(net->config.model, now_ns(net));
-}
-
-int64_t sto_model_net_next_ns(const struct sto_model_net *net)
-{
-    int64_t next = sto_model_next_ns(net->config.model);
-
-    for (const struct wire *wire = net->wires; wire != NULL; wire = wire->next) {
-        if (wire->due_ns < next && !held_by_cut(wire))
-            next = wire->due_ns;
-    }
-    for (const struct orphan *orphan = net->orphans; orphan != NULL; orphan = orphan->next) {
-        if (orphan->end_ns < next)
-            next = orphan->end_ns;
-    }
-    return next;
 }
 
 /* --- operations to messages --- */
@@ -307,21 +78,6 @@ static int fill_command(struct wire *wire, const struct sto_op *op)
     return 0;
 }
 
-static void send_wire(struct model_lun *lun, struct wire *wire)
-{
-    struct sto_model_net *net = lun->net;
-    struct wire **link = &net->wires;
-    int64_t due = now_ns(net) + travel_ns(net);
-
-    if (due < lun->last_sent_ns[wire->session])
-        due = lun->last_sent_ns[wire->session];
-    lun->last_sent_ns[wire->session] = due;
-    wire->due_ns = due;
-    while (*link != NULL)
-        link = &(*link)->next;
-    *link = wire;
-}
-
 static void out_insert(struct model_lun *lun, struct sto_op *op)
 {
     op->previous = NULL;
@@ -329,7 +85,7 @@ static void out_insert(struct model_lun *lun, struct sto_op *op)
     if (lun->out != NULL)
         lun->out->previous = op;
     lun->out = op;
-    op->result.sent_ns = now_ns(lun->net);
+    op->result.sent_ns = model_net_now_ns(lun->net);
 }
 
 static int model_submit_op(struct sto_lun *base, struct sto_op *op)
@@ -346,7 +102,7 @@ static int model_submit_op(struct sto_lun *base, struct sto_op *op)
             sto_model_end_session(lun->net->config.model, lun->nexus[op->session]);
             lun->nexus[op->session] = -1;
         }
-        end_op(lun, op);
+        model_end_op(lun, op);
         return 0;
     }
     wire = calloc(1, sizeof(*wire));
@@ -354,7 +110,7 @@ static int model_submit_op(struct sto_lun *base, struct sto_op *op)
     if (rc < 0) {
         out_remove(lun, op);
         if (wire != NULL)
-            free_wire(wire);
+            model_free_wire(wire);
         return rc;
     }
     wire->net = lun->net;
@@ -365,27 +121,9 @@ static int model_submit_op(struct sto_lun *base, struct sto_op *op)
     wire->command.nexus = lun->nexus[op->session];
     op->backend = wire;
     if (op->deadline_ns == 0)
-        op->deadline_ns = now_ns(lun->net) + (int64_t)5000 * 1000000;
-    send_wire(lun, wire);
+        op->deadline_ns = model_net_now_ns(lun->net) + (int64_t)5000 * 1000000;
+    model_send_wire(lun, wire);
     return 0;
-}
-
-/* Nobody waits any more; what was sent may still arrive, late but in order. */
-static void orphan_wires(struct model_lun *lun, enum sto_session session, int64_t end_ns)
-{
-    struct sto_model_net *net = lun->net;
-    bool arrives = hw_prng_chance(net->config.prng, 1, 2);
-
-    for (struct wire *wire = net->wires; wire != NULL; wire = wire->next) {
-        if (wire->lun != lun || wire->session != session)
-            continue;
-        wire->lun = NULL;
-        wire->op = NULL;
-        if (wire->state == ON_ITS_WAY && !wire->is_login && arrives)
-            wire->due_ns = end_ns - 1;
-        else if (wire->state == ON_ITS_WAY)
-            wire->command.nexus = -1; /* lost: the target will not take it */
-    }
 }
 
 static void end_ops(struct model_lun *lun, enum sto_session session)
@@ -397,7 +135,7 @@ static void end_ops(struct model_lun *lun, enum sto_session session)
 
         if (op->session == session) {
             op->result.rc = STO_UNKNOWN;
-            end_op(lun, op);
+            model_end_op(lun, op);
         }
         op = next;
     }
@@ -407,26 +145,17 @@ static void model_drop(struct sto_lun *base, enum sto_session session)
 {
     struct model_lun *lun = (struct model_lun *)base;
     struct sto_model_net *net = lun->net;
-    struct orphan *orphan;
-    int64_t end_ns = now_ns(net) + 1;
+    int64_t end_ns = model_net_now_ns(net) + 1;
 
     if (net->config.late_ns > 0)
         end_ns += (int64_t)hw_prng_below(net->config.prng, (uint64_t)net->config.late_ns);
     end_ops(lun, session);
-    orphan_wires(lun, session, end_ns);
+    model_orphan_wires(lun, session, end_ns);
     lun->last_sent_ns[session] = 0;
     lun->tell_down[session] = false;
     if (lun->nexus[session] < 0)
         return;
-    orphan = calloc(1, sizeof(*orphan));
-    if (orphan == NULL) {
-        sto_model_end_session(net->config.model, lun->nexus[session]);
-    } else {
-        orphan->nexus = lun->nexus[session];
-        orphan->end_ns = end_ns;
-        orphan->next = net->orphans;
-        net->orphans = orphan;
-    }
+    model_end_later(net, lun->nexus[session], end_ns);
     lun->nexus[session] = -1;
 }
 
@@ -440,11 +169,11 @@ static void expire(struct model_lun *lun)
         struct sto_op *next = op->next;
         struct wire *wire = op->backend;
 
-        if (op->deadline_ns <= now_ns(lun->net)) {
+        if (op->deadline_ns <= model_net_now_ns(lun->net)) {
             if (wire != NULL)
                 wire->op = NULL;
             op->result.rc = STO_UNKNOWN;
-            end_op(lun, op);
+            model_end_op(lun, op);
         }
         op = next;
     }
@@ -509,7 +238,7 @@ void sto_model_lun_target_gone(struct sto_lun *base)
 
         lun->nexus[session] = -1; /* nothing of it lives on in the target */
         end_ops(lun, (enum sto_session)session);
-        orphan_wires(lun, (enum sto_session)session, now_ns(lun->net));
+        model_orphan_wires(lun, (enum sto_session)session, model_net_now_ns(lun->net));
         lun->last_sent_ns[session] = 0;
         lun->tell_down[session] = was_up;
     }

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The ownership world: clock, nodes, guests and oracles.
- * Oracles, judged at the instant a write lands on the model's store:
- *   stale    no write of an earlier grant lands once the gate of a later one was opened (data
- *            blocks by their stamp, the ownership record by its generation);
- *   order    no write lands on a block after a newer one of it was acknowledged;
- *   read     what an open owner reads is not older than what was acknowledged.
+ * The ownership world: clock, nodes and guests. What may happen to a write is judged in
+ * own_oracle.c.
  */
 #include "config.h"
 
@@ -15,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "common/hw_cursor.h"
 
 static const uint8_t cluster_uuid[16] = { 0x5a, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
 
@@ -51,103 +45,6 @@ static int64_t world_now(void *context)
     return ((const struct world *)context)->now_ns;
 }
 
-/* --- oracles --- */
-
-struct stamp {
-    uint32_t tenure;
-    uint64_t number;
-};
-
-static void stamp_write(uint8_t *block, uint32_t tenure, uint64_t number)
-{
-    struct hw_writer writer = hw_writer_over(block, STO_MODEL_BLOCK_BYTES);
-
-    hw_write_le32(&writer, tenure);
-    hw_write_le64(&writer, number);
-}
-
-static struct stamp stamp_read(const uint8_t *block)
-{
-    struct hw_reader reader = hw_reader_over(block, STO_MODEL_BLOCK_BYTES);
-    struct stamp stamp;
-
-    stamp.tenure = hw_read_le32(&reader);
-    stamp.number = hw_read_le64(&reader);
-    return stamp;
-}
-
-/* The first generation of the block that this one is of. */
-static uint32_t grant_of(uint32_t generation)
-{
-    return generation - (generation - 1) % STO_GENERATION_BLOCK;
-}
-
-static void record_landed(struct world *world, const uint8_t *data)
-{
-    struct sto_record record;
-
-    if (sto_record_decode(data, &record) == 0 && record.generation != 0 &&
-        grant_of(record.generation) < world->opened)
-        world_break(world, "stale: record of generation %u landed, grant %u is open",
-                    record.generation, world->opened);
-}
-
-static void landed(void *context, int nexus, uint64_t lba, const uint8_t *data, size_t bytes)
-{
-    struct world *world = context;
-    struct stamp stamp;
-    uint64_t block, key;
-    int holder;
-
-    (void)nexus;
-    (void)bytes;
-    if (lba < WORLD_META_BLOCKS) {
-        if (lba == 0 || lba == STO_RECORD_PAGE_BYTES / STO_MODEL_BLOCK_BYTES)
-            record_landed(world, data);
-        return;
-    }
-    block = lba - WORLD_META_BLOCKS;
-    stamp = stamp_read(data);
-    world->stats.landed++;
-    if (world->given_up && !sto_model_holder(world->model, &key, &holder))
-        return; /* a released LUN protects nobody's data: doc/ownership.md, Releasing */
-    if (stamp.tenure < world->opened)
-        world_break(world, "stale: write %llu of grant %u landed on block %llu, grant %u is open",
-                    (unsigned long long)stamp.number, stamp.tenure, (unsigned long long)block,
-                    world->opened);
-    if (stamp.tenure == world->acked[block].tenure && stamp.number < world->acked[block].number)
-        world_break(world, "order: write %llu landed on block %llu after %llu was acknowledged",
-                    (unsigned long long)stamp.number, (unsigned long long)block,
-                    (unsigned long long)world->acked[block].number);
-}
-
-static bool older(const struct stamp *stamp, uint32_t tenure, uint64_t number)
-{
-    return stamp->tenure < tenure || (stamp->tenure == tenure && stamp->number < number);
-}
-
-static void request_done(struct sto_request *request)
-{
-    struct world_block *slot = request->context;
-    struct world *world = slot->node->world;
-    struct stamp stamp;
-
-    slot->out = false;
-    if (request->op.result.rc != STO_OK)
-        return;
-    if (slot->writes) {
-        world->acked[slot->block].tenure = slot->tenure;
-        world->acked[slot->block].number = slot->number;
-        return;
-    }
-    stamp = stamp_read(slot->data);
-    if (older(&stamp, slot->tenure, slot->number))
-        world_break(world,
-                    "read: block %u gave write %llu of grant %u, acknowledged was %llu of %u",
-                    slot->block, (unsigned long long)stamp.number, stamp.tenure,
-                    (unsigned long long)slot->number, slot->tenure);
-}
-
 /* --- guests --- */
 
 static void issue_one(struct world *world, struct world_node *node, struct world_block *slot)
@@ -157,7 +54,7 @@ static void issue_one(struct world *world, struct world_node *node, struct world
     if (slot->writes) {
         slot->tenure = node->grant;
         slot->number = ++world->numbers;
-        stamp_write(slot->data, slot->tenure, slot->number);
+        world_stamp(slot->data, slot->tenure, slot->number);
         world->stats.writes++;
     } else { /* remember what was acknowledged before the read was asked for */
         slot->tenure = world->acked[slot->block].tenure;
@@ -171,7 +68,7 @@ static void issue_one(struct world *world, struct world_node *node, struct world
     slot->request.op.iov = &slot->iov;
     slot->request.op.iov_count = 1;
     slot->request.op.timeout_ms = 3000;
-    slot->request.done = request_done;
+    slot->request.done = world_request_done;
     slot->request.context = slot;
     slot->out = true;
     if (sto_owner_submit(node->owner, &slot->request) < 0)
@@ -422,7 +319,7 @@ static bool write_first_record(struct world *world)
 bool world_init(struct world *world, uint64_t seed, bool trace)
 {
     struct sto_model_config model = { .blocks = WORLD_META_BLOCKS + WORLD_DATA_BLOCKS,
-                                      .landed = landed,
+                                      .landed = world_landed,
                                       .context = world };
     struct sto_model_net_config net = {
         .takes_ns = takes_ns, .context = world, .latency_ns = 50000, .late_ns = 4000 * WORLD_MS

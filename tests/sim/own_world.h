@@ -100,6 +100,12 @@ void world_kill(struct world *world, struct world_node *node);
 uint32_t world_grant(struct world *world);
 /* Guest requests on every idle block of an open node. */
 void world_issue(struct world *world, struct world_node *node);
+/* Stamp a block of data with its grant and number. */
+void world_stamp(uint8_t *block, uint32_t tenure, uint64_t number);
+/* Told of every write that lands (struct sto_model_config). */
+void world_landed(void *context, int nexus, uint64_t lba, const uint8_t *data, size_t bytes);
+/* A guest's request was answered. */
+void world_request_done(struct sto_request *request);
 /* The target restarts. */
 void world_restart_target(struct world *world);
 /* An oracle fails. The first one counts. */
