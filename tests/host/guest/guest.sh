@@ -5,6 +5,7 @@
 # command, so nothing is kept between two commands but what lies in files.
 . /tests/target.sh
 . /tests/initiator.sh
+. /tests/owner.sh
 
 # within SECONDS COMMAND...: repeats the command until it succeeds; fails when the time is up.
 within()
