@@ -34,9 +34,10 @@ struct options {
 struct lab {
     struct sto_owner *owner;
     struct lab_guest guest;
-    unsigned node;
     bool ended;
     int status;
+    enum sto_own_state state; /* as traced last */
+    uint32_t generation;
 };
 
 static void say(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -174,6 +175,20 @@ static void read_commands(struct lab *lab, char *buffer, size_t size, size_t *fi
         *fill = 0; /* no command is that long */
 }
 
+/* The machine's moves on standard error, for whoever reads a red round. */
+static void trace(struct lab *lab)
+{
+    const struct sto_own *own = sto_owner_machine(lab->owner);
+
+    if (sto_own_state(own) == lab->state && sto_own_generation(own) == lab->generation)
+        return;
+    lab->state = sto_own_state(own);
+    lab->generation = sto_own_generation(own);
+    (void)fprintf(stderr, "%" PRId64 " %s, generation %" PRIu32 "\n",
+                  hw_clock_now_ms(hw_clock_boottime()), sto_own_state_name(lab->state),
+                  lab->generation);
+}
+
 static void loop(struct lab *lab)
 {
     char buffer[4096];
@@ -187,6 +202,7 @@ static void loop(struct lab *lab)
 
         (void)poll(fds, 2, sto_owner_timeout_ms(lab->owner));
         sto_owner_service(lab->owner, fds[0].revents);
+        trace(lab);
         if (fds[1].revents != 0)
             read_commands(lab, buffer, sizeof(buffer), &fill);
     }

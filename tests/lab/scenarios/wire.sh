@@ -61,7 +61,7 @@ scenario_barrier_refused()
 scenario_pr_out_lost()
 {
     proxy_before_owner || return 1
-    px "lose-pr-out $((SEED % 3))" || return 1
+    px "lose-pr-out $((SEED % 2))" || return 1
     old_owner_at "$(url 1)" || return 1
     shim_set mode=1 delay_us=50000
     old_owner_quiet || return 1
