@@ -65,6 +65,9 @@ int cli_lun_open(const struct cli_call *call, const char *text, unsigned flags,
         if (rc == 0)
             rc = sto_run_identify(lun.lun, lun.timeout_ms, &lun.facts, error);
     }
+    /* opened so for the look: what counts is whether it could be written */
+    if (lun.options.read_only && lun.url.scheme == STO_SCHEME_FILE)
+        lun.facts.read_only = access(lun.url.path, W_OK) != 0;
     if (rc < 0)
         sto_lun_close(lun.lun);
     else

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * storage/sto_probe against the model target: good targets pass, each way of being wrong is told
- * apart, and whatever step fails, no key of the probe is left on the LUN.
+ * storage/sto_probe with storage/sto_probe_result and storage/sto_probe_report, against the model
+ * target: good targets pass, each way of being wrong is told apart, and whatever step fails, no
+ * key of the probe is left on the LUN.
  */
 #include <config.h>
 

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The verbs of `hawser lun` on a file, from the words to exit status and output:
+ * cli/cmd_lun_init cli/cmd_lun_show cli/cmd_lun_list cli/cmd_lun_verify cli/cmd_lun_import
+ * cli/cmd_lun_bench cli/cmd_lun_scan cli/cmd_lun_own, on top of cli/lun_open cli/lun_owner
+ * cli/lun_probe cli/lun_view. Real targets are in the lab (tests/lab/test_cli.sh).
+ */
+#include <config.h>
+
+#include "cli/call.h"
+#include "cli/lun_owner.h"
+
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CLUSTER "6b1f0c5e-8f0a-4d1e-9d5a-0c2b7a3e4f11"
+
+enum { WORDS_MOST = 16 };
+
+static char path[64], url[96], image[64];
+static char *out, *err;
+
+/* Run "lun show URL ..." : "@" stands for the LUN's URL, "%" for the image. Exit status. */
+static int hawser(const char *line)
+{
+    char copy[512], *words[WORDS_MOST], *rest = NULL;
+    struct cli_call call = { 0 };
+    struct hw_error error = { 0 };
+    size_t out_bytes, err_bytes;
+    int count = 0, status;
+
+    free(out);
+    free(err);
+    snprintf(copy, sizeof(copy), "%s", line);
+    for (char *word = strtok_r(copy, " ", &rest); word != NULL && count < WORDS_MOST;
+         word = strtok_r(NULL, " ", &rest))
+        words[count++] = strcmp(word, "@") == 0 ? url : strcmp(word, "%") == 0 ? image : word;
+    CU_ASSERT_EQUAL_FATAL(cli_call_parse(cli_groups, count, words, &call, &error), 0);
+    call.out = open_memstream(&out, &out_bytes);
+    call.err = open_memstream(&err, &err_bytes);
+    CU_ASSERT_FATAL(call.out != NULL && call.err != NULL);
+    status = call.verb->run(&call);
+    CU_ASSERT_EQUAL(fclose(call.out), 0);
+    CU_ASSERT_EQUAL(fclose(call.err), 0);
+    cli_call_free(&call);
+    return status;
+}
+
+static void make_file(char *name, size_t size, off_t bytes)
+{
+    int fd;
+
+    snprintf(name, size, "/tmp/hawser-unit-XXXXXX");
+    fd = mkstemp(name);
+    CU_ASSERT_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL_FATAL(ftruncate(fd, bytes), 0);
+    close(fd);
+}
+
+static void make_lun(void)
+{
+    make_file(path, sizeof(path), (off_t)64 << 20);
+    snprintf(url, sizeof(url), "file:%s", path);
+}
+
+static void drop_lun(void)
+{
+    unlink(path);
+    free(out);
+    free(err);
+    out = err = NULL;
+}
+
+static bool says(const char *text, const char *words)
+{
+    return text != NULL && strstr(text, words) != NULL;
+}
+
+#define INIT "lun init @ --max-memory 16M --cluster " CLUSTER
+
+static void lays_out_and_shows(void)
+{
+    make_lun();
+    CU_ASSERT_EQUAL(hawser(INIT), 0);
+    CU_ASSERT(says(out, "laid out: disk 23 MiB, 38 MiB reserved"));
+    CU_ASSERT(says(err, "a file cannot be fenced by reservations"));
+    CU_ASSERT_EQUAL(hawser("lun show @"), 0);
+    CU_ASSERT(says(out, "saved state   38 MiB reserved at 25 MiB"));
+    CU_ASSERT(says(out, "a VM of up to 16 MiB and 1 vCPU"));
+    CU_ASSERT(says(out, "cannot be fenced (file)"));
+    CU_ASSERT_EQUAL(hawser("lun show @ --json"), 0);
+    CU_ASSERT(says(out, "\"copies\":\"both\""));
+    CU_ASSERT_EQUAL(hawser("lun list @ @"), 0);
+    CU_ASSERT(says(out, "state space 38 MiB\n"));
+    CU_ASSERT_EQUAL(hawser("lun verify @"), 0);
+    CU_ASSERT(says(out, "both copies of the table are good"));
+    CU_ASSERT_EQUAL(hawser(INIT), 3);
+    CU_ASSERT(says(err, "ownership record of this cluster"));
+    CU_ASSERT_EQUAL(hawser(INIT " --force"), 0);
+    drop_lun();
+}
+
+/* A state area on a sparse file is written, so that a save cannot run out of space. */
+static void reserves_the_state_area(void)
+{
+    struct stat status;
+
+    make_lun();
+    CU_ASSERT_EQUAL(hawser(INIT), 0);
+    CU_ASSERT_EQUAL(stat(path, &status), 0);
+    CU_ASSERT((uint64_t)status.st_blocks * 512 >= UINT64_C(38) << 20);
+    drop_lun();
+}
+
+static void refuses_and_changes_nothing(void)
+{
+    static const struct {
+        const char *line;
+        int status;
+        const char *words;
+    } bad[] = {
+        { "lun init @ --max-memory 1G --cluster " CLUSTER, 3, "too small: it has 64 MiB" },
+        { "lun init @ --cluster " CLUSTER, 2, "--max-memory: is missing" },
+        { "lun init @ --max-memory 16M", 3, "which cluster" },
+        { "lun init @ --max-memory 16M --cluster lab", 2, "is not a UUID" },
+        { "lun claim @", 3, "clusterd is not part of this version yet" },
+        { "lun claim @ --cluster " CLUSTER " --node 1 --generation 1", 3, "a file cannot be" },
+        { "lun release @ --cluster " CLUSTER " --node 1 --generation 1", 3, "a file cannot be" },
+        { "lun handover @ --cluster " CLUSTER " --node 1 --generation 1", 2, "--to: is missing" },
+        { "lun takeover @ --cluster " CLUSTER " --node 0 --generation 1", 2, "--node" },
+        { "lun import @ /nonexistent/image", 1, "/nonexistent/image: cannot be read" },
+        { "lun bench @ --write --seconds 1", 3, "holds no hawser layout" },
+        { "lun list", 2, "no LUN is named" },
+        { "lun scan not/a/portal", 2, "is not a portal" },
+        { "lun show @#disk", 2, "" },
+        { "lun verify @ --probe --cluster " CLUSTER " --node 1 --generation 1", 3, "only a LUN" },
+    };
+    struct stat status;
+
+    make_lun();
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CU_ASSERT_EQUAL(hawser(bad[i].line), bad[i].status);
+        CU_ASSERT(says(err, bad[i].words));
+    }
+    CU_ASSERT_EQUAL(stat(path, &status), 0);
+    CU_ASSERT_EQUAL(status.st_blocks, 0);
+    drop_lun();
+}
+
+static void imports_and_reads_back(void)
+{
+    FILE *file;
+    uint8_t disk[5000];
+
+    make_lun();
+    make_file(image, sizeof(image), 5000);
+    file = fopen(image, "r+");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    fputs("boot sector", file);
+    fclose(file);
+    CU_ASSERT_EQUAL(hawser("lun import @ %"), 3);
+    CU_ASSERT(says(err, "holds no hawser layout"));
+    CU_ASSERT_EQUAL(hawser(INIT), 0);
+    CU_ASSERT_EQUAL(hawser("lun import @ %"), 0);
+    CU_ASSERT(says(out, "imported (5000 bytes) and read back"));
+    file = fopen(path, "r");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    CU_ASSERT_EQUAL(fseek(file, 2 << 20, SEEK_SET), 0);
+    CU_ASSERT_EQUAL(fread(disk, 1, sizeof(disk), file), sizeof(disk));
+    CU_ASSERT_EQUAL(memcmp(disk, "boot sector", 12), 0);
+    fclose(file);
+    CU_ASSERT_EQUAL(truncate(image, (off_t)24 << 20), 0);
+    CU_ASSERT_EQUAL(hawser("lun import @ %"), 3);
+    CU_ASSERT(says(err, "does not fit: it has 24 MiB, the disk 23 MiB"));
+    CU_ASSERT_EQUAL(truncate(image, 0), 0);
+    CU_ASSERT_EQUAL(hawser("lun import @ %"), 2);
+    unlink(image);
+    drop_lun();
+}
+
+static void finds_damage(void)
+{
+    static const uint8_t zeroes[4096];
+    FILE *file;
+
+    make_lun();
+    CU_ASSERT_EQUAL(hawser(INIT), 0);
+    file = fopen(path, "r+");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    CU_ASSERT_EQUAL(fwrite(zeroes, 1, sizeof(zeroes), file), sizeof(zeroes));
+    CU_ASSERT_EQUAL(fseek(file, (1 << 20) + (64 << 10), SEEK_SET), 0);
+    CU_ASSERT_EQUAL(fwrite(zeroes, 1, sizeof(zeroes), file), sizeof(zeroes));
+    fclose(file);
+    CU_ASSERT_EQUAL(hawser("lun verify @"), 1);
+    CU_ASSERT(says(out, "only its last copy is good"));
+    CU_ASSERT(says(out, "one of its two copies is bad or old"));
+    CU_ASSERT(says(err, "1 of the checks are bad"));
+    CU_ASSERT_EQUAL(hawser("lun verify @ --json"), 1);
+    CU_ASSERT(says(out, "\"bad\":1"));
+    drop_lun();
+}
+
+static void measures(void)
+{
+    make_lun();
+    CU_ASSERT_EQUAL(hawser(INIT), 0);
+    CU_ASSERT_EQUAL(hawser("lun bench @ --seconds 1 --depth 4 --json"), 0);
+    CU_ASSERT(says(out, "\"sequential read\""));
+    CU_ASSERT_FALSE(says(out, "write"));
+    drop_lun();
+}
+
+/* Each reason why ownership is not had has words, and one of the statuses of a refusal. */
+static void says_reasons(void)
+{
+    for (unsigned i = STO_OWN_REASON_STALE; i < STO_OWN_REASON_COUNT; i++) {
+        const struct cli_owner owner = { .reason = (enum sto_own_reason)i, .key = 0x1234 };
+        struct hw_error error = { 0 };
+
+        CU_ASSERT(cli_owner_fail("lun", &owner, &error) < 0);
+        CU_ASSERT(error.kind == HW_ERROR_FAILED || error.kind == HW_ERROR_REFUSED ||
+                  error.kind == HW_ERROR_TIMED_OUT);
+        CU_ASSERT(says(error.reason, sto_own_reason_text((enum sto_own_reason)i)));
+        CU_ASSERT(says(error.reason, "0x0000000000001234"));
+        CU_ASSERT(error.remedy[0] != '\0');
+    }
+}
+
+const struct unit_case unit_cases[] = {
+    { "a file is laid out, shown, listed, verified", lays_out_and_shows },
+    { "the state area is written, not only planned", reserves_the_state_area },
+    { "what is wrong is refused, and nothing is changed", refuses_and_changes_nothing },
+    { "an image is imported and read back", imports_and_reads_back },
+    { "damage is found", finds_damage },
+    { "bench reads, and writes only when asked", measures },
+    { "each reason has words and a remedy", says_reasons },
+    { 0 },
+};
