@@ -34,9 +34,12 @@ static void print_facts(FILE *out, const struct cli_view *view)
     char size[STO_SIZE_TEXT_BYTES];
 
     (void)fprintf(out, "%s\n", view->name);
-    (void)fprintf(out, "  size          %s, blocks of %" PRIu32 " bytes, %s%s\n",
-                  sto_size_text(facts->capacity_bytes, size), facts->block_bytes,
-                  facts->thin ? "thin" : "thick", facts->read_only ? ", read-only" : "");
+    if (facts->block_bytes == 0)
+        (void)fprintf(out, "  size          not told while another node holds it\n");
+    else
+        (void)fprintf(out, "  size          %s, blocks of %" PRIu32 " bytes, %s%s\n",
+                      sto_size_text(facts->capacity_bytes, size), facts->block_bytes,
+                      facts->thin ? "thin" : "thick", facts->read_only ? ", read-only" : "");
     (void)fprintf(out, "  wwid          %s\n", facts->wwid);
     if (facts->vendor[0] != '\0' || facts->product[0] != '\0')
         (void)fprintf(out, "  device        %s %s %s\n", facts->vendor, facts->product,

@@ -10,61 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "storage/sto_op_cdb.h"
+
 enum { ZERO_BLOCK_BYTES = 4096 };
 
-static uint8_t whole_cdb(const struct sto_iscsi_session *session, const struct sto_op *op,
-                         uint8_t cdb[STO_CDB_BYTES], uint8_t parameters[STO_UNMAP_RANGE_BYTES])
+static int libiscsi_direction(enum sto_direction direction)
 {
-    uint32_t block = session->lun->lun.facts.block_bytes;
-    uint64_t lba;
-    uint64_t blocks;
-
-    if (op->kind == STO_OP_FLUSH)
-        return sto_cdb_synchronize_cache(cdb, 0, 0);
-    if (op->kind == STO_OP_SCSI) {
-        memcpy(cdb, op->cdb, STO_CDB_BYTES);
-        return op->cdb_bytes;
-    }
-    if (block == 0)
-        return 0;
-    lba = op->offset_bytes / block;
-    blocks = op->length_bytes / block;
-    if (blocks > UINT32_MAX)
-        return 0;
-    switch (op->kind) {
-    case STO_OP_READ:
-        return sto_cdb_read(cdb, lba, (uint32_t)blocks);
-    case STO_OP_WRITE:
-        return sto_cdb_write(cdb, lba, (uint32_t)blocks, (op->flags & STO_FUA) != 0);
-    case STO_OP_COMPARE_AND_WRITE:
-        return sto_cdb_compare_and_write(cdb, lba, (uint8_t)(blocks / 2),
-                                         (op->flags & STO_FUA) != 0);
-    case STO_OP_WRITE_ZEROES:
-        return block > ZERO_BLOCK_BYTES ? 0 : sto_cdb_write_same(cdb, lba, (uint32_t)blocks, false);
-    case STO_OP_DISCARD:
-        return sto_cdb_unmap(cdb, parameters, lba, (uint32_t)blocks);
-    default:
-        return 0;
-    }
-}
-
-static int direction_of(const struct sto_op *op)
-{
-    switch (op->kind) {
-    case STO_OP_READ:
+    if (direction == STO_DIRECTION_IN)
         return SCSI_XFER_READ;
-    case STO_OP_WRITE:
-    case STO_OP_COMPARE_AND_WRITE:
-    case STO_OP_WRITE_ZEROES:
-    case STO_OP_DISCARD:
-        return SCSI_XFER_WRITE;
-    case STO_OP_SCSI:
-        if (op->direction == STO_DIRECTION_IN)
-            return SCSI_XFER_READ;
-        return op->direction == STO_DIRECTION_OUT ? SCSI_XFER_WRITE : SCSI_XFER_NONE;
-    default:
-        return SCSI_XFER_NONE;
-    }
+    return direction == STO_DIRECTION_OUT ? SCSI_XFER_WRITE : SCSI_XFER_NONE;
 }
 
 /* Our copy of the caller's iovecs, without empty ones, which libiscsi stumbles over. */
@@ -91,49 +45,45 @@ static int copy_iov(struct sto_iscsi_task *task, const struct sto_op *op, unsign
     return 0;
 }
 
-static int attach_data(struct sto_iscsi_task *task, const struct sto_op *op)
+static int attach_data(struct sto_iscsi_task *task, const struct sto_op *op,
+                       const struct sto_op_command *command)
 {
     static const uint8_t zeroes[ZERO_BLOCK_BYTES];
     unsigned count = 1;
 
-    if (op->kind == STO_OP_WRITE_ZEROES) {
+    if (command->data == STO_OP_DATA_ZEROES) {
         task->iov[0].iov_base = (void *)(uintptr_t)zeroes; /* only ever read */
-        task->iov[0].iov_len = (size_t)task->asked_bytes;
-    } else if (op->kind == STO_OP_DISCARD) {
+        task->iov[0].iov_len = command->data_bytes;
+    } else if (command->data == STO_OP_DATA_PARAMETERS) {
+        memcpy(task->parameters, command->parameters, sizeof(task->parameters));
         task->iov[0].iov_base = task->parameters;
-        task->iov[0].iov_len = sizeof(task->parameters);
+        task->iov[0].iov_len = command->data_bytes;
     } else if (copy_iov(task, op, &count) < 0) {
         return -ENOMEM;
     }
-    if (count == 0 || task->asked_bytes == 0)
+    if (count == 0 || command->data_bytes == 0)
         return 0;
-    if (task->scsi->xfer_dir == SCSI_XFER_READ)
+    if (command->direction == STO_DIRECTION_IN)
         scsi_task_set_iov_in(task->scsi, task->iov, (int)count);
     else
         scsi_task_set_iov_out(task->scsi, task->iov, (int)count);
     return 0;
 }
 
-static uint64_t data_bytes(const struct sto_iscsi_session *session, const struct sto_op *op)
-{
-    if (op->kind == STO_OP_FLUSH)
-        return 0;
-    if (op->kind == STO_OP_WRITE_ZEROES)
-        return session->lun->lun.facts.block_bytes;
-    return op->kind == STO_OP_DISCARD ? STO_UNMAP_RANGE_BYTES : op->length_bytes;
-}
-
 int sto_iscsi_build(const struct sto_iscsi_session *session, struct sto_iscsi_task *task,
                     const struct sto_op *op)
 {
-    uint8_t cdb[STO_CDB_BYTES];
-    uint8_t cdb_bytes = whole_cdb(session, op, cdb, task->parameters);
+    struct sto_op_command command;
+    int rc = sto_op_command(op, session->lun->lun.facts.block_bytes, &command);
 
-    if (cdb_bytes == 0)
+    if (rc < 0)
+        return rc;
+    if (command.data == STO_OP_DATA_ZEROES && command.data_bytes > ZERO_BLOCK_BYTES)
         return -EINVAL;
-    task->asked_bytes = data_bytes(session, op);
-    task->scsi = scsi_create_task(cdb_bytes, cdb, direction_of(op), (int)task->asked_bytes);
+    task->asked_bytes = command.data_bytes;
+    task->scsi = scsi_create_task(command.cdb_bytes, command.cdb,
+                                  libiscsi_direction(command.direction), (int)command.data_bytes);
     if (task->scsi == NULL)
         return -ENOMEM;
-    return attach_data(task, op);
+    return attach_data(task, op, &command);
 }
