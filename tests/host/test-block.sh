@@ -16,7 +16,7 @@ set -eu
 
 BIN=$HW_PLAIN_BUILDDIR/tests
 SAN_MB=64
-hosts_begin "$BIN/host/lunop" "$BIN/host/flood"
+hosts_begin "$BIN/host/lunop" "$BIN/host/flood" "$BIN/../cli/hawser"
 truncate -s 16M "$HOSTS_DIR/nvme"
 SAN_H2_OPTIONS=("arg=-drive" "arg=if=none,id=nvme,format=raw,file=$HOSTS_DIR/nvme"
     "arg=-device" "arg=nvme,serial=hawser,drive=nvme")
@@ -124,8 +124,31 @@ check "a portal that is not there" refused h1 60 \
 check "a target that is not there" refused h1 60 "lunop ${U1/:san-lun/:nosan-lun} login; false" \
     'login (login-refused|not-sent)'
 
+# The tool, on a LUN that nobody owns.
+C="--cluster 6b1f0c5e-8f0a-4d1e-9d5a-0c2b7a3e4f11"
+exits()
+{
+    local wanted=$1 status=0
+    host_run "$2" 60 "$3" || status=$?
+    [ "$status" -eq "$wanted" ] && printf '%s\n' "$HOST_OUTPUT" | grep -qE "$4"
+}
+check "h1's flood ends" host_run h1 10 'killall flood'
+check "the LUN is free again" host_run h2 30 "killall sleep lunop; dmsetup remove mp && \
+    lunop $U2 login register:b2:0 >/run/out; grep -q 'register ok' /run/out"
+check "init refuses what is not empty" exits 3 h2 "hawser lun init $U2 --max-memory 8M $C" 'holds'
+check "init --force" exits 0 h2 "hawser lun init $U2 --max-memory 8M --force $C" 'laid out'
+check "claim" exits 0 h2 "hawser lun claim $U2 $C --node 2 --generation 16" 'claimed'
+check "claim of an owned LUN" exits 3 h1 "hawser lun claim $U1 $C --node 1 --generation 32" \
+    'another node owns'
+check "show, from a node that may not read it" exits 0 h1 "hawser lun show $U1" \
+    'size +not told while another'
+check "takeover" exits 0 h1 "hawser lun takeover $U1 $C --node 1 --generation 32" 'taken over'
+check "an old grant" exits 3 h2 "hawser lun takeover $U2 $C --node 2 --generation 16" 'stale'
+check "release" exits 0 h1 "hawser lun release $U1 $C --node 1 --generation 32" 'released'
+check "the record tells" exits 0 h2 "hawser lun show $U2" 'before +owned, node 2, generation 16'
+
 # Logout, by the process that logged in.
-check "h1's session ends" host_run h1 30 "killall -9 flood; within 20 iscsiadm -m session -u"
+check "h1's session ends" host_run h1 30 "within 20 iscsiadm -m session -u"
 check "login and logout" says h1 60 "login logout" 'login ok' 'login ok' 'logout ok' 'logout ok'
 check "no session is left" refused h1 20 'iscsiadm -m session' 'No active sessions'
 
