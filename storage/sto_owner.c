@@ -83,12 +83,16 @@ static void act(struct sto_owner *owner, const struct sto_own_action *action)
         sto_lun_drop(owner->lun, STO_SESSION_CONTROL);
         break;
     case STO_OWN_ACTION_GATE_OPEN:
-        sto_gate_open(owner->gate);
+        owner->gate_wanted = true;
+        if (!owner->forbidden)
+            sto_gate_open(owner->gate);
         break;
     case STO_OWN_ACTION_GATE_HOLD:
+        owner->gate_wanted = false;
         sto_gate_hold(owner->gate);
         break;
     case STO_OWN_ACTION_DRAIN:
+        owner->gate_wanted = false;
         sto_gate_drain(owner->gate);
         break;
     case STO_OWN_ACTION_CONFIRMED:
@@ -253,6 +257,15 @@ void sto_owner_release(struct sto_owner *owner)
 void sto_owner_stop(struct sto_owner *owner)
 {
     owner_step(owner, &(struct sto_own_event) { .kind = STO_OWN_EVENT_STOP });
+}
+
+void sto_owner_allow(struct sto_owner *owner, bool allowed)
+{
+    owner->forbidden = !allowed;
+    if (allowed && owner->gate_wanted)
+        sto_gate_open(owner->gate);
+    else if (!allowed && owner->gate_wanted)
+        sto_gate_hold(owner->gate);
 }
 
 int sto_owner_submit(struct sto_owner *owner, struct sto_request *request)

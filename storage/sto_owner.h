@@ -59,6 +59,10 @@ void sto_owner_release(struct sto_owner *owner);
 /* Drop everything, release nothing; notice LEFT. */
 void sto_owner_stop(struct sto_owner *owner);
 
+/* Whether the gate may open at all (true at first): false holds it whatever the machine says,
+ * until the other LUNs of the VM are owned too (sto_set.h). */
+void sto_owner_allow(struct sto_owner *owner, bool allowed);
+
 /* A guest request through the gate; see sto_gate_submit(). */
 int sto_owner_submit(struct sto_owner *owner, struct sto_request *request);
 

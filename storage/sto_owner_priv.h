@@ -33,6 +33,8 @@ struct sto_owner {
     struct sto_owner_callbacks callbacks;
     struct owner_slot slots[OWNER_SLOTS];
     bool stepping;
+    bool forbidden;   /* sto_owner_allow(false) */
+    bool gate_wanted; /* the machine wants the gate open */
     unsigned queued;
     struct sto_own_event queue[OWNER_QUEUE]; /* while stepping */
     unsigned notice_count;
