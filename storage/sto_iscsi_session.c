@@ -24,16 +24,16 @@ static int64_t session_now(const struct sto_iscsi_session *session)
 
 /*
  * The first four bytes tell sessions apart, since LIO compares no more than them: type EN, then
- * 24 bits of node, salt and session. The same node, salt and session always give the same ISID.
+ * 24 bits of node, salt, target, LUN and session. The same ones always give the same ISID.
  */
 static void set_isid(const struct sto_iscsi_session *session, struct iscsi_context *context)
 {
-    uint8_t seed[8] = { 0 };
-    uint64_t hash;
+    const struct sto_iscsi *lun = session->lun;
+    char seed[STO_URL_TARGET_BYTES + 48];
+    int size = snprintf(seed, sizeof(seed), "%u %u %u %s", (unsigned)lun->node,
+                        (unsigned)lun->isid_salt, (unsigned)lun->url.lun, lun->url.target);
+    uint64_t hash = XXH3_64bits(seed, (size_t)size);
 
-    memcpy(seed, &session->lun->node, sizeof(session->lun->node));
-    memcpy(seed + 4, &session->lun->isid_salt, sizeof(session->lun->isid_salt));
-    hash = XXH3_64bits(seed, sizeof(seed));
     iscsi_set_isid_en(context, (uint32_t)(hash & 0xfffffe) | (uint32_t)session->which,
                       (uint32_t)(hash >> 32 & 0xffff));
 }
@@ -199,11 +199,14 @@ static void end_orderly(struct sto_iscsi_session *session)
         sto_pump_end_with(&session->lun->pump, op, STO_OK, NULL);
 }
 
+/* Why libiscsi gave up, unless its words are only about its own reconnect, which is off. */
 static const char *loss_words(const struct sto_iscsi_session *session)
 {
     const char *words = iscsi_get_error(session->context);
 
-    return words != NULL && words[0] != '\0' ? words : "connection closed by the target";
+    if (words == NULL || words[0] == '\0' || strstr(words, "reconnect") != NULL)
+        return "connection closed by the target";
+    return words;
 }
 
 void sto_iscsi_session_event(struct sto_iscsi_session *session, uint32_t events)
@@ -254,11 +257,25 @@ static void nop_done(struct iscsi_context *context, int status, void *data, void
     session->received_ns = session_now(session);
 }
 
-/* The target has closed its command window: it is slow but there, and a NOP could not be sent. */
+/* The target takes no further command for now: libiscsi holds them back. */
 static bool window_closed(const struct sto_iscsi_session *session)
 {
     return iscsi_out_queue_length(session->context) > 0 &&
            (iscsi_which_events(session->context) & POLLOUT) == 0;
+}
+
+/* Send a NOP-Out. One that the target's command window holds back proves nothing about the
+ * target and is not waited for; one that was sent, or that the socket does not take, is. */
+static bool send_nop(struct sto_iscsi_session *session, int64_t now_ns)
+{
+    if (iscsi_nop_out_async(session->context, nop_done, NULL, 0, session) != 0)
+        return false;
+    session->sent_ns = now_ns;
+    if (!run_libiscsi(session, POLLOUT))
+        return false;
+    if (session->nop_ns == 0 && !window_closed(session))
+        session->nop_ns = now_ns;
+    return true;
 }
 
 /* Send NOP-Outs while nothing else is answered or sent. False if the session is over. */
@@ -271,8 +288,6 @@ static bool keep_alive(struct sto_iscsi_session *session, int64_t now_ns)
     if (now_ns < session->next_nop_ns)
         return true;
     session->next_nop_ns = now_ns + period_ns;
-    if (window_closed(session))
-        return true;
 #ifndef STO_MUTATE_AUTO_RECONNECT
     if (session->nop_ns != 0 && now_ns - session->nop_ns >= NOP_PERIODS_LOST * period_ns) {
         char why[STO_DETAIL_BYTES];
@@ -283,15 +298,13 @@ static bool keep_alive(struct sto_iscsi_session *session, int64_t now_ns)
         return false;
     }
 #endif
-    if (now_ns - session->sent_ns < period_ns && now_ns - session->received_ns < period_ns)
+    if (window_closed(session) ||
+        (now_ns - session->sent_ns < period_ns && now_ns - session->received_ns < period_ns))
         return true;
-    if (iscsi_nop_out_async(session->context, nop_done, NULL, 0, session) != 0) {
+    if (!send_nop(session, now_ns)) {
         sto_iscsi_session_down(session, loss_words(session), true);
         return false;
     }
-    session->sent_ns = now_ns;
-    if (session->nop_ns == 0)
-        session->nop_ns = now_ns;
     return true;
 }
 

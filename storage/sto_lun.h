@@ -114,9 +114,12 @@ struct sto_lun_notify {
 };
 
 struct sto_lun_options {
-    const char *initiator;        /* iSCSI initiator name; NULL = host's */
-    uint32_t isid_salt;           /* tells this process's nexuses from others' of the same host */
-    uint32_t node;                /* node number, part of the ISID */
+    const char *initiator; /* iSCSI initiator name; NULL = host's */
+    /* The ISID is made of node, salt, target and LUN. Two processes of one host on one LUN must
+     * have different salts: with the same one a target takes the second for the first come back
+     * and ends the first. */
+    uint32_t isid_salt;
+    uint32_t node;                /* node number */
     uint32_t connect_ms;          /* LOGIN deadline; 0 = 5000 */
     uint32_t io_timeout_ms;       /* T_io; 0 = 30000 */
     uint32_t nop_ms;              /* NOP-Out period on idle sessions; 0 = 1000 */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * storage/sto_url and sto_url_print: what is accepted, what is refused and with which words, that
- * printing and reading are each other's reverse, and that no message repeats a secret.
+ * storage/sto_url and storage/sto_url_print: what is accepted, what is refused and with which
+ * words, that printing and reading are each other's reverse, and that no message repeats a secret.
  */
 #include <config.h>
 
