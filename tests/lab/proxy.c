@@ -90,6 +90,7 @@ static bool take_pdu(struct proxy *proxy, struct px_connection *connection, enum
     uint64_t due = now_ms() + proxy->orders.rules[side].delay_ms;
     unsigned opcode = bytes[0] & 0x3fu;
 
+    px_watch(proxy, connection, side, bytes);
     switch (px_judge(&proxy->orders, connection, side, bytes, length, &answer)) {
     case PX_CUT:
         printf("{\"event\":\"lost-answer\",\"connection\":%u}\n", connection->number);

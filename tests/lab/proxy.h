@@ -35,7 +35,7 @@ enum px_opcode {
     PX_ASYNC = 0x32,
 };
 
-enum { PX_TASK_PASS = -1, PX_TASK_LOSE = -2 };
+enum { PX_TASK_PASS = -1, PX_TASK_LOSE = -2, PX_TASK_FAKE = -3 };
 
 enum px_side { PX_CLIENT, PX_TARGET, PX_SIDES };
 
@@ -59,11 +59,6 @@ struct px_rules {
     uint64_t delay_ms;
 };
 
-struct px_step {
-    uint32_t key; /* opcode and service action of a command */
-    unsigned given;
-};
-
 /* The proxy's orders, set by commands; see proxy.c. */
 struct px_orders {
     struct px_rules rules[PX_SIDES]; /* by the side the PDU comes from */
@@ -81,7 +76,9 @@ struct px_connection {
     int fd[PX_SIDES];
     bool closed[PX_SIDES]; /* no more bytes come from there */
     bool detached;         /* the client is gone, the target does not know yet */
-    bool task_pending, pr_out_pending;
+    bool pr_out_pending;
+    bool registers, barrier_seen,
+        early_said;        /* PR OUT seen here; then a barrier answered anywhere */
     uint8_t *in[PX_SIDES]; /* bytes of an unfinished PDU */
     size_t in_length[PX_SIDES], in_size[PX_SIDES];
     struct px_queue out[PX_SIDES]; /* by the side the PDU goes to */
@@ -92,8 +89,8 @@ struct px_connection {
     uint32_t swallowed_tags[PX_SWALLOWED];
     unsigned swallowed_count;
     uint32_t pr_out_tag;
-    struct px_step steps[PX_STEPS];
-    unsigned step_count;
+    uint32_t steps[PX_STEPS]; /* opcode and service action of commands seen */
+    unsigned step_count, attentions_waiting;
 };
 
 /* Length of the PDU whose header is at `bhs`, header, additional segments and padding included. */
@@ -131,6 +128,13 @@ void px_connection_end(struct px_connection *connection, bool reset);
 void px_obey(struct proxy *proxy, char *line);
 
 enum px_verdict { PX_PASS, PX_SWALLOW, PX_CUT };
+
+/*
+ * Says "early-write" when a connection carries a write before it carried a PERSISTENT RESERVE OUT
+ * that was followed by a completed task management function, on whatever connection.
+ */
+void px_watch(struct proxy *proxy, struct px_connection *connection, enum px_side side,
+              const uint8_t *pdu);
 
 /*
  * Judges and rewrites one whole PDU from `side` in place. PX_SWALLOW: it goes no further;

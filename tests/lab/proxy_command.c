@@ -116,6 +116,8 @@ static int command_task(struct proxy *proxy, char **words)
         orders->task_answer = PX_TASK_PASS;
     else if (strcmp(words[1], "lose") == 0)
         orders->task_answer = PX_TASK_LOSE;
+    else if (strcmp(words[1], "fake") == 0)
+        orders->task_answer = PX_TASK_FAKE;
     else
         orders->task_answer = (int)(strtoul(words[1], NULL, 10) & 0xff);
     return 0;

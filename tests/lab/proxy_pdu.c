@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "proxy.h"
@@ -69,27 +70,27 @@ void px_queue_clear(struct px_queue *queue)
     }
 }
 
-/* Counts one more unit attention for this step (opcode and service action); false when it had its
- * share. */
-static bool step_wants_attention(const struct px_orders *orders, struct px_connection *connection,
-                                 const uint8_t *cdb)
+/*
+ * Whether this command meets a unit attention. The first command of each step (opcode and service
+ * action) on a connection finds that many more of them waiting; any command takes one.
+ */
+static bool meets_attention(const struct px_orders *orders, struct px_connection *connection,
+                            const uint8_t *cdb)
 {
-    uint32_t key = (uint32_t)cdb[0] << 8 |
-                   (cdb[0] == 0x5e || cdb[0] == PR_OUT || cdb[0] == 0x9e ? cdb[1] & 0x1fu : 0);
+    bool has_action = cdb[0] == 0x5e || cdb[0] == PR_OUT || cdb[0] == 0x9e;
+    uint32_t key = (uint32_t)cdb[0] << 8 | (has_action ? cdb[1] & 0x1fu : 0);
     unsigned i = 0;
 
-    while (i < connection->step_count && connection->steps[i].key != key)
+    while (i < connection->step_count && connection->steps[i] != key)
         i++;
-    if (i == PX_STEPS)
-        return false;
-    if (i == connection->step_count)
-        connection->steps[connection->step_count++] = (struct px_step) { .key = key };
-    if (connection->steps[i].given < orders->attentions) {
-        connection->steps[i].given++;
-        return true;
+    if (i == connection->step_count && i < PX_STEPS) {
+        connection->steps[connection->step_count++] = key;
+        connection->attentions_waiting += orders->attentions;
     }
-    connection->steps[i].given = 0;
-    return false;
+    if (connection->attentions_waiting == 0)
+        return false;
+    connection->attentions_waiting--;
+    return true;
 }
 
 static unsigned choose_attention(struct px_orders *orders)
@@ -127,6 +128,21 @@ static struct px_pdu *attention_answer(struct px_orders *orders, struct px_conne
     return px_pdu_new(bytes, sizeof(bytes), 0);
 }
 
+/* Task Management Function Response (RFC 7143 11.6), "function complete", in the target's name. */
+static struct px_pdu *task_answer(struct px_connection *connection, const uint8_t *request)
+{
+    uint8_t bytes[PX_BHS_BYTES] = { PX_TASK_RESPONSE, 0x80 };
+
+    if ((request[0] & FLAG_IMMEDIATE) == 0)
+        connection->swallowed_commands++;
+    memcpy(bytes + 16, request + 16, 4);
+    put32(bytes + 24, connection->next_status + connection->added_answers);
+    put32(bytes + 28, connection->expected_command + connection->swallowed_commands);
+    put32(bytes + 32, connection->max_command + connection->swallowed_commands);
+    connection->added_answers++;
+    return px_pdu_new(bytes, sizeof(bytes), 0);
+}
+
 static bool was_swallowed(const struct px_connection *connection, uint32_t tag)
 {
     for (unsigned i = 0; i < connection->swallowed_count && i < PX_SWALLOWED; i++) {
@@ -152,7 +168,7 @@ static enum px_verdict judge_command(struct px_orders *orders, struct px_connect
 
     forget_swallowed(connection, tag);
     if (connection->full_feature && orders->attentions > 0 &&
-        step_wants_attention(orders, connection, cdb)) {
+        meets_attention(orders, connection, cdb)) {
         *ret_answer = attention_answer(orders, connection, pdu);
         if ((pdu[0] & FLAG_IMMEDIATE) == 0)
             connection->swallowed_commands++;
@@ -176,8 +192,12 @@ static enum px_verdict judge_from_client(struct px_orders *orders, struct px_con
 
     if (opcode == PX_SCSI_COMMAND)
         verdict = judge_command(orders, connection, pdu, ret_answer);
-    else if (opcode == PX_DATA_OUT && get32(pdu + 20) == NO_TAG &&
-             was_swallowed(connection, get32(pdu + 16)))
+    if (opcode == PX_TASK_REQUEST && orders->task_answer == PX_TASK_FAKE) {
+        *ret_answer = task_answer(connection, pdu);
+        return PX_SWALLOW;
+    }
+    if (opcode == PX_DATA_OUT && get32(pdu + 20) == NO_TAG &&
+        was_swallowed(connection, get32(pdu + 16)))
         return PX_SWALLOW; /* unsolicited data of a command that never went on */
     if (verdict != PX_PASS)
         return verdict;
@@ -219,7 +239,7 @@ static enum px_verdict judge_from_target(struct px_orders *orders, struct px_con
     if (opcode == PX_LOGIN_RESPONSE && (pdu[1] & 0x83u) == 0x83u && pdu[36] == 0)
         connection->full_feature = true;
     if (opcode == PX_TASK_RESPONSE && orders->task_answer != PX_TASK_PASS &&
-        orders->task_answers_left > 0) {
+        orders->task_answer != PX_TASK_FAKE && orders->task_answers_left > 0) {
         orders->task_answers_left--;
         if (orders->task_answer == PX_TASK_LOSE) {
             connection->added_answers--; /* the initiator never sees this StatSN */
@@ -248,4 +268,36 @@ enum px_verdict px_judge(struct px_orders *orders, struct px_connection *connect
     if (side == PX_CLIENT)
         return judge_from_client(orders, connection, pdu, ret_answer);
     return judge_from_target(orders, connection, pdu);
+}
+
+static bool is_write(uint8_t operation)
+{
+    static const uint8_t writes[] = { 0x0a, 0x2a, 0xaa, 0x8a, 0x2e, 0xae, 0x8e,
+                                      0x41, 0x93, 0x42, 0x8b, 0x89, 0x9c };
+    for (size_t i = 0; i < sizeof(writes); i++) {
+        if (writes[i] == operation)
+            return true;
+    }
+    return false;
+}
+
+void px_watch(struct proxy *proxy, struct px_connection *connection, enum px_side side,
+              const uint8_t *pdu)
+{
+    unsigned opcode = opcode_of(pdu);
+
+    if (side == PX_TARGET) {
+        for (unsigned i = 0; opcode == PX_TASK_RESPONSE && pdu[2] == 0 && i < PX_CONNECTIONS; i++)
+            proxy->connections[i].barrier_seen = proxy->connections[i].registers;
+        return;
+    }
+    if (opcode != PX_SCSI_COMMAND)
+        return;
+    if (pdu[32] == PR_OUT)
+        connection->registers = true;
+    if (is_write(pdu[32]) && !connection->barrier_seen && !connection->early_said) {
+        connection->early_said = true;
+        printf("{\"event\":\"early-write\",\"connection\":%u,\"opcode\":%u}\n", connection->number,
+               pdu[32]);
+    }
 }

@@ -15,22 +15,24 @@ scenario_opcodes()
     [ -z "$WHY" ]
 }
 
-# istgt's PREEMPT removes the wrong registration and says GOOD: only the verification can tell. Right answers are "not
-# proven" or a refusal; whoever says "owned" is judged by the blocks.
+# istgt's PREEMPT removes the wrong registration and says GOOD: only the verification can tell. Its LOGICAL UNIT RESET drops
+# every session, which would hide that: the proxy answers it, and only one write at a time is in flight. The right end is "not proven" or a refusal for the
+# holder's sake; whoever says "owned" is judged by the blocks.
 scenario_istgt()
 {
     san_stop
     istgt_start || { fail "istgt does not start: $(tail -n 1 istgt.log)"; return 1; }
-    old_owner --pr-every 0 || return 1
+    proxy_before_owner || return 1
+    px "task fake" || return 1
+    old_owner_at "$(url 1)" --pr-every 0 --depth 1 || return 1
     old_owner_quiet || return 1
     new_owner || return 1
     proc_wait B "$LAB_WAIT" owned refused not-proven || { fail "no answer within $LAB_WAIT s"; return 1; }
-    if [ "$EVENT" = owned ]; then
-        OWNED_LINE=$LINE
-        pause_ms 100
-        LINE=$OWNED_LINE
-        finish_takeover
-    fi
+    tap_comment "$LINE"
+    case $LINE in
+    *owned*) finish_takeover ;;
+    *UNREACHABLE* | *GENERATIONS_USED* | *exited*) fail "it ended before it could verify: $LINE" ;;
+    esac
     [ -z "$WHY" ]
 }
 

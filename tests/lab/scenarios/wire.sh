@@ -17,6 +17,8 @@ scenario_attentions()
     pause_ms 200
     unchanged_since_owned
     finish_takeover
+    no_early_write
+    [ -z "$WHY" ]
 }
 
 # never_owner SECONDS: node 2 gives up as "not proven" and has never said "owned"
@@ -106,5 +108,6 @@ scenario_old_socket()
     expect_event P 20 delivered closed || return 1
     pause_ms 500
     numbers_are 64 8 1002
+    no_early_write
     [ -z "$WHY" ]
 }
