@@ -349,6 +349,7 @@ static void step_done(struct sto_op *op)
             next_step(identify);
         return;
     }
+    identify->unit_attentions = 0; /* counted in a row: each step may meet as many */
     if (op->result.rc == STO_NOT_SENT && identify->step == 0 && op->session == STO_SESSION_DATA) {
         op->session = STO_SESSION_CONTROL; /* perhaps only that one is logged in */
         next_step(identify);

@@ -100,7 +100,15 @@ static int start_connect(struct sto_iscsi_session *session, const char *portal)
     if (session->context == NULL)
         return -ENOMEM;
     session->link = STO_LINK_CONNECTING;
+#ifdef STO_MUTATE_AUTO_RECONNECT
+    /* only this call lets libiscsi remember the portal, without which it cannot reconnect */
+    (void)connect_done;
+    session->link = STO_LINK_LOGGING_IN;
+    if (iscsi_full_connect_async(session->context, portal, (int)session->lun->url.lun, login_done,
+                                 session) != 0)
+#else
     if (iscsi_connect_async(session->context, portal, connect_done, session) != 0)
+#endif
         return -EHOSTUNREACH;
     session->fd = iscsi_get_fd(session->context);
     session->armed = EPOLLOUT;
