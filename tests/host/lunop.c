@@ -25,7 +25,7 @@ enum {
     ARGUMENTS = 4,
     IDENTIFY_MS = 20000,
     TIMEOUT_MS = 60000,
-    LOGIN_MS = 15000
+    LOGIN_MS = 10000
 };
 
 struct tool {

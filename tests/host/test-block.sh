@@ -58,7 +58,7 @@ check "h2 logs in, and finds the holder and no size" says h2 60 \
 
 # An old owner that does not stop, on a slow disk. The build machine reads the LUN's file.
 D1=$(san_disk h1)
-check "writes take long" host_run t 20 'target_delay 0 0 1000'
+check "writes take long" host_run t 20 'target_delay 0 0 3000'
 check "h1 floods the LUN" host_run h1 20 \
     "(flood $D1 1 1 64 >/run/flood 2>&1 &) ; within 10 grep -q '^good [1-9]' /run/flood"
 file_copy()
@@ -77,7 +77,7 @@ check "PREEMPT" says h2 20 "login preempt:b1:a1" 'login ok' 'login ok' 'preempt 
 check "the file is read" file_copy
 check "h1's writes are conflicts" host_run h1 20 \
     "within 10 grep -q 'conflicts [1-9]' /run/flood"
-host_run t 10 'sleep 2'
+host_run t 10 'sleep 4'
 check "without a barrier old writes land after the PREEMPT" file_changes
 check "PREEMPT and barrier, the other way round" says h1 20 \
     "login register:0:a2 preempt:a2:b1 reset" 'login ok' 'login ok' 'register ok' 'preempt ok' \
@@ -89,23 +89,19 @@ check "h1 floods again" host_run h1 20 \
 check "PREEMPT and barrier" says h2 30 "login register:b1:b2 register:0:b2 preempt:b2:a2 reset" \
     'login ok' 'login ok' 'register .*' 'register .*' 'preempt ok' 'reset ok'
 check "the file is read" file_copy
-host_run t 10 'sleep 2'
+host_run t 10 'sleep 4'
 check "after a barrier nothing of the old owner lands" file_same
 check "the new owner's disk has its size now" says h2 20 \
     "login identify write:0:4096:n read:0:4096 holder" 'login ok' 'login ok' \
     'identify ok .* 67108864 bytes, .*' 'write ok' 'read ok n' 'holder ok b2 type 3'
 check "writes are quick again" host_run t 20 'target_delay 0 0 0'
 
-# Power cut of the target: what the kernel sends again must not be needed, the reservation stays.
-check "h2 holds its session" host_run h2 20 "mkfifo /run/go; (lunop $U2 login identify pause holder \
-    tur write:4096:4096:p </run/go >/run/out 2>&1 &) ; exec 9>/run/go; sleep 0.1; \
-    (exec sleep 600 >&9 &) ; within 10 grep -q pause /run/out"
+# Power cut of the target: the kernel's session comes back by itself, and the reservation is kept.
 host_cut t
 san_target
-check "the target is back" host_run h2 60 "within 40 sg_turs $(san_disk h2)"
-check "the reservation is still h2's" host_run h2 60 \
-    "echo >/run/go; within 40 grep -q '^write' /run/out; cat /run/out; grep -q '^write ok' /run/out \
-    && grep -q 'holder ok b2' /run/out"
+check "the reservation is still h2's after a power cut" host_run h2 70 "within 60 sh -c '\
+    lunop $U2 login holder identify write:4096:4096:p >/run/out; \
+    grep -q \"^holder ok b2\" /run/out && grep -q \"^write ok\" /run/out' || ! cat /run/out"
 check "h1 is still kept out" host_run h1 60 "sed -n '\$p' /run/flood >/run/before; sleep 2; \
     sed -n '\$p' /run/flood; [ \$(sed -n '\$p' /run/flood | cut -d' ' -f2) -eq \
     \$(cut -d' ' -f2 /run/before) ]"
@@ -133,7 +129,7 @@ exits()
     [ "$status" -eq "$wanted" ] && printf '%s\n' "$HOST_OUTPUT" | grep -qE "$4"
 }
 check "h1's flood ends" host_run h1 10 'killall flood'
-check "the LUN is free again" host_run h2 30 "killall sleep lunop; dmsetup remove mp && \
+check "the LUN is free again" host_run h2 30 "dmsetup remove mp && \
     lunop $U2 login register:b2:0 >/run/out; grep -q 'register ok' /run/out"
 check "init refuses what is not empty" exits 3 h2 "hawser lun init $U2 --max-memory 8M $C" 'holds'
 check "init --force" exits 0 h2 "hawser lun init $U2 --max-memory 8M --force $C" 'laid out'

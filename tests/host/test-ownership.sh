@@ -139,12 +139,12 @@ check "the disk is quick again" host_run t 20 'target_delay 0 0 0'
 
 host_run h2 10 'killall flood'
 say h2 quit
-check "the disk is slow" host_run t 20 'target_delay 0 0 1000'
+check "the disk is slow" host_run t 20 'target_delay 0 0 5000'
 check "h1 floods the LUN again" floods h1 1 48
 check "an owner without the barrier takes over" owns h2 2 64 --mutation no-barrier
 check "it believes that it owns the LUN" event h2 owned
 copy_file
-pause 3
+pause 6
 check "old writes land in a LUN without a barrier" changed_file
 host_run h1 10 'killall flood'
 say h1 quit
