@@ -162,6 +162,28 @@ void lab_guest_verify(struct lab_guest *guest)
     start_pass(guest, LAB_GUEST_VERIFY);
 }
 
+/* Each slot has a run of its own, so none overtakes another on the same blocks. */
+void lab_guest_flood(struct lab_guest *guest)
+{
+    uint64_t offset, bytes;
+
+    disk_window(guest, &offset, &bytes);
+    if (guest->pass != LAB_GUEST_IDLE || bytes / LAB_GUEST_RUN_BYTES < LAB_GUEST_DEPTH) {
+        guest->say(guest->context, LAB_GUEST_FAILED, 0, "another pass, or too small a disk");
+        return;
+    }
+    guest->pass = LAB_GUEST_FLOOD;
+    for (unsigned i = 0; i < LAB_GUEST_DEPTH; i++) {
+        struct lab_guest_request *one = &guest->requests[i];
+
+        one->lba = (uint64_t)i * RUN_BLOCKS;
+        one->count = RUN_BLOCKS;
+        one->number = 1;
+        guest->pass_out++;
+        send(guest, one, STO_OP_WRITE);
+    }
+}
+
 /* --- single runs --- */
 
 static bool overlaps(const struct lab_guest_request *one, const struct lab_guest_write *write)
@@ -226,11 +248,18 @@ static void request_done(struct sto_request *request)
         issue_writes(guest);
         return;
     }
+    if (rc == STO_OK && guest->pass == LAB_GUEST_FLOOD) {
+        one->number++;
+        send(guest, one, STO_OP_WRITE);
+        return;
+    }
     guest->pass_out--;
     if (rc != STO_OK) {
         guest->pass = LAB_GUEST_IDLE;
         return;
     }
+    if (guest->pass == LAB_GUEST_IDLE)
+        return; /* one of a flood that has failed elsewhere */
     if (guest->pass == LAB_GUEST_VERIFY)
         guest->foreign += count_foreign(guest, one);
     if (guest->pass == LAB_GUEST_FLUSH)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The lab owner's guest: fills the disk with stamps, writes single runs, reads everything back. All
- * requests go through the owner's gate; those to the same blocks go one after the other, as a
- * guest's do.
+ * The lab owner's guest: fills the disk with stamps, writes single runs, writes without pause,
+ * reads everything back. All requests go through the owner's gate; those to the same blocks go one
+ * after the other, as a guest's do.
  */
 #ifndef LAB_GUEST_H
 #define LAB_GUEST_H
@@ -33,7 +33,13 @@ struct lab_guest_write {
     uint64_t lba, count, number;
 };
 
-enum lab_guest_pass { LAB_GUEST_IDLE, LAB_GUEST_FILL, LAB_GUEST_FLUSH, LAB_GUEST_VERIFY };
+enum lab_guest_pass {
+    LAB_GUEST_IDLE,
+    LAB_GUEST_FILL,
+    LAB_GUEST_FLUSH,
+    LAB_GUEST_VERIFY,
+    LAB_GUEST_FLOOD
+};
 
 struct lab_guest {
     struct sto_owner *owner;
@@ -62,6 +68,9 @@ void lab_guest_fini(struct lab_guest *guest);
 void lab_guest_fill(struct lab_guest *guest);
 /* Read every block; LAB_GUEST_VERIFIED. */
 void lab_guest_verify(struct lab_guest *guest);
+/* Write the first LAB_GUEST_DEPTH runs of the disk over and over, all of them in flight at all
+ * times, until one fails; LAB_GUEST_FAILED. */
+void lab_guest_flood(struct lab_guest *guest);
 /* Write one run of `count` blocks, at most 128; LAB_GUEST_WRITTEN. */
 void lab_guest_write(struct lab_guest *guest, uint64_t lba, uint64_t count, uint64_t number);
 

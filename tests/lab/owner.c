@@ -2,7 +2,7 @@
 /*
  * A LUN's owner for the lab: hawser's ownership (machine, driver, gate) with a guest that writes
  * stamps. It says what happens as one JSON object a line, and obeys words on its standard input:
- *   fill | write LBA COUNT SEQ | verify | handover [NODE] | release | quit
+ *   fill | flood | write LBA COUNT SEQ | verify | handover [NODE] | release | quit
  * LBA counts 512-byte units from the start of the guest's disk. A write is answered when it is
  * done ("written"), never sooner.
  */
@@ -65,8 +65,11 @@ static void owned(struct lab *lab, const struct sto_owner_notice *notice)
     const struct sto_own *own = sto_owner_machine(lab->owner);
 
     lab->guest.generation = notice->generation;
-    say("owned", ", \"generation\": %" PRIu32 ", \"takeover_us\": %" PRId64, notice->generation,
-        (sto_own_verified_ns(own) - sto_own_registered_ns(own)) / 1000);
+    say("owned",
+        ", \"generation\": %" PRIu32 ", \"takeover_us\": %" PRId64 ", \"open_us\": %" PRId64,
+        notice->generation, (sto_own_verified_ns(own) - sto_own_registered_ns(own)) / 1000,
+        (hw_clock_now_ns(sto_lun_clock(sto_owner_lun(lab->owner))) - sto_own_registered_ns(own)) /
+            1000);
 }
 
 static void noticed(void *context, const struct sto_owner_notice *notice)
@@ -137,6 +140,8 @@ static void obey(struct lab *lab, const char *line)
         end(lab, 0);
     else if (strcmp(line, "fill") == 0)
         lab_guest_fill(&lab->guest);
+    else if (strcmp(line, "flood") == 0)
+        lab_guest_flood(&lab->guest);
     else if (strcmp(line, "verify") == 0)
         lab_guest_verify(&lab->guest);
     else if (strcmp(line, "release") == 0)
