@@ -173,7 +173,7 @@ void own_set_generation(struct sto_own *own, uint32_t generation)
     own->key_used = own->may_hold = false;
     own->barrier_done = false;
     own->register_try = 0;
-    own->register_refused = false;
+    own->register_refused = 0;
 }
 
 static int start(struct sto_own *own, const struct sto_own_grant *grant)

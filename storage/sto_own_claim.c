@@ -35,8 +35,9 @@ void own_give_up(struct sto_own *own, enum sto_own_reason reason, uint64_t key, 
     own_undo(own, reason, key, generation);
 }
 
+/* `attempt` 0: at once; else after the back-off of that attempt. */
 static void send_pr_out(struct sto_own *own, enum sto_pr_out action, uint64_t key,
-                        uint64_t service_key)
+                        uint64_t service_key, unsigned attempt)
 {
     if (++own->changes > OWN_CHANGES_MAX) {
         own_give_up(own, STO_OWN_REASON_UNSETTLED, 0, own->generation);
@@ -53,28 +54,33 @@ static void send_pr_out(struct sto_own *own, enum sto_pr_out action, uint64_t ke
         .service_key = service_key,
         .aptpl = action == STO_PR_REGISTER && own->aptpl,
     };
-    own_send(own);
+    if (attempt == 0)
+        own_send(own);
+    else
+        own_send_later(own, attempt);
 }
 
 static void send_register(struct sto_own *own)
 {
+    unsigned attempt = 0;
     uint64_t old_key = own->register_try == 0 ? 0 : own_register_candidate(own, own->register_try);
 
     if (own->register_try != 0 && old_key == 0) {
-        /* Registered with a key that nobody shows: look once more, then say so. */
-        if (own->register_refused) {
+        /* Registered with a key that nobody shows. Others may be changing keys just now: try
+         * again for some seconds, then say so. */
+        if (++own->register_refused > OWN_REGISTER_MAX) {
             own_give_up(own, STO_OWN_REASON_REGISTERED_ELSEHOW, 0, own->generation);
             return;
         }
-        own->register_refused = true;
         own->register_try = 0;
         old_key = 0;
+        attempt = own->register_refused;
     }
     own->key_used = true;
     own->may_hold |= old_key != 0; /* a holder that changes its key stays the holder */
     if (own->registered_ns == 0)
         own->registered_ns = own->now_ns;
-    send_pr_out(own, STO_PR_REGISTER, old_key, own->key);
+    send_pr_out(own, STO_PR_REGISTER, old_key, own->key, attempt);
 }
 
 static void send_record(struct sto_own *own, enum sto_own_command_kind kind)
@@ -110,14 +116,14 @@ static void act_on(struct sto_own *own, const struct own_decision *decision)
     case OWN_DO_RESERVE:
         own->barrier_done = false;
         own->may_hold = true;
-        send_pr_out(own, STO_PR_RESERVE, own->key, 0);
+        send_pr_out(own, STO_PR_RESERVE, own->key, 0, 0);
         break;
     case OWN_DO_PREEMPT:
         if (own->look.reservation.held && own->look.reservation.key == decision->key) {
             own->barrier_done = false;
             own->may_hold = true;
         }
-        send_pr_out(own, STO_PR_PREEMPT, own->key, decision->key);
+        send_pr_out(own, STO_PR_PREEMPT, own->key, decision->key, 0);
         break;
     case OWN_DO_RAISE:
         raise_generation(own, decision->generation);

@@ -40,6 +40,7 @@ enum {
     OWN_ATTENTIONS_MAX = 64, /* unit attentions in a row without a command that was executed */
     OWN_BUSY_MAX = 16,       /* back-offs in a row: about 12 s */
     OWN_CHANGES_MAX = 600,   /* PERSISTENT RESERVE OUT commands of one claim */
+    OWN_REGISTER_MAX = 12,   /* rounds of REGISTER without a matching key: about 8 s */
     OWN_BACKOFF_FIRST_MS = 20,
     OWN_BACKOFF_LAST_MS = 1000,
 };
@@ -94,11 +95,11 @@ struct sto_own {
     uint64_t next_id;
     unsigned attentions, busy, changes, logins, barriers;
 
-    bool only_control;     /* CONNECTING: the data session is up */
-    bool suspect;          /* LOOKING: was OWNED, sessions up */
-    bool barrier_done;     /* since the holder changed last */
-    unsigned register_try; /* 0: RK = 0; n: n-th own key as read */
-    bool register_refused; /* all tries conflicted once */
+    bool only_control;         /* CONNECTING: the data session is up */
+    bool suspect;              /* LOOKING: was OWNED, sessions up */
+    bool barrier_done;         /* since the holder changed last */
+    unsigned register_try;     /* 0: RK = 0; n: n-th own key as read */
+    unsigned register_refused; /* how often all tries conflicted */
     bool aptpl;
     bool record_checked; /* read before registering, while the LUN was free */
     bool released;       /* RELEASE was sent under wish RELEASE */

@@ -68,8 +68,12 @@ void world_landed(void *context, int nexus, uint64_t lba, const uint8_t *data, s
     block = lba - WORLD_META_BLOCKS;
     stamp = stamp_read(data);
     world->stats.landed++;
-    if (world->given_up && !sto_model_holder(world->model, &key, &holder))
-        return; /* a released LUN protects nobody's data: doc/ownership.md, Releasing */
+    if (world->given_up && !sto_model_holder(world->model, &key, &holder)) {
+        /* a released LUN protects nobody's data: doc/ownership.md, Releasing */
+        world->acked[block].tenure = stamp.tenure;
+        world->acked[block].number = stamp.number;
+        return;
+    }
     if (stamp.tenure < world->opened)
         world_break(world, "stale: write %llu of grant %u landed on block %llu, grant %u is open",
                     (unsigned long long)stamp.number, stamp.tenure, (unsigned long long)block,
