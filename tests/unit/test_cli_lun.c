@@ -10,6 +10,8 @@
 #include "cli/call.h"
 #include "cli/lun_owner.h"
 
+#include "tests/unit/fail_alloc.h"
+#include "tests/unit/iscsi_target.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -24,6 +26,8 @@ enum { WORDS_MOST = 16 };
 
 static char path[64], url[96], image[64];
 static char *out, *err;
+static int fail_at = -1; /* the allocation of the verb that fails, -1 = none */
+static bool failed;      /* it did */
 
 /* Run "lun show URL ..." : "@" stands for the LUN's URL, "%" for the image. Exit status. */
 static int hawser(const char *line)
@@ -44,7 +48,10 @@ static int hawser(const char *line)
     call.out = open_memstream(&out, &out_bytes);
     call.err = open_memstream(&err, &err_bytes);
     CU_ASSERT_FATAL(call.out != NULL && call.err != NULL);
+    if (fail_at >= 0)
+        fail_alloc_arm((unsigned)fail_at);
     status = call.verb->run(&call);
+    failed = fail_alloc_disarm();
     CU_ASSERT_EQUAL(fclose(call.out), 0);
     CU_ASSERT_EQUAL(fclose(call.err), 0);
     cli_call_free(&call);
@@ -215,6 +222,88 @@ static void measures(void)
     drop_lun();
 }
 
+/* Fail allocation 0, 1, 2 ... of an init until none is left to fail. Its table is written last:
+ * what failed is not taken for a LUN that is laid out, but where only the flush behind the table
+ * failed. */
+static void init_survives_failed_allocations(void)
+{
+    unsigned unfinished = 0, complete = 0;
+
+    for (int at = 0;; at++) {
+        int status;
+
+        make_lun();
+        fail_at = at;
+        status = hawser("lun init @ --max-memory 1M --cluster " CLUSTER);
+        fail_at = -1;
+        if (!failed) {
+            CU_ASSERT_EQUAL(status, 0);
+            drop_lun();
+            break;
+        }
+        if (hawser("lun show @") == 0 && says(out, "saved state"))
+            complete++;
+        else
+            unfinished++;
+        CU_ASSERT(status != 0 || says(out, "saved state"));
+        drop_lun();
+    }
+    CU_ASSERT(unfinished > 5);
+    CU_ASSERT(complete <= 3);
+}
+
+/* The same for verbs that look: status 0 only with all that there is to say. */
+static void looks_survive_failed_allocations(void)
+{
+    static const struct {
+        const char *line, *last_words;
+    } looks[] = {
+        { "lun show @", "record        free, node 0, generation 0" },
+        { "lun list @", "state space 38 MiB\n" },
+        { "lun verify @", "record         free, node 0, generation 0" },
+    };
+
+    make_lun();
+    CU_ASSERT_EQUAL(hawser(INIT), 0);
+    for (unsigned i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
+        unsigned failures = 0;
+
+        for (fail_at = 0;; fail_at++) {
+            int status = hawser(looks[i].line);
+
+            CU_ASSERT(status == 1 || (status == 0 && says(out, looks[i].last_words)));
+            if (!failed)
+                break;
+            failures += status != 0;
+        }
+        fail_at = -1;
+        CU_ASSERT(failures > 3);
+    }
+    drop_lun();
+}
+
+/* A target that knows no PERSISTENT RESERVE: seen, listed, and not laid out or claimed. */
+static void refuses_targets_without_reservations(void)
+{
+    uint16_t port = target_start();
+
+    CU_ASSERT_NOT_EQUAL_FATAL(port, 0);
+    memset(target_disk(), 0, (size_t)TARGET_BLOCK_BYTES * TARGET_BLOCKS);
+    snprintf(url, sizeof(url), "iscsi://127.0.0.1:%u/iqn.2026-11.test:unit/0", port);
+    CU_ASSERT_EQUAL(hawser("lun show @"), 0);
+    CU_ASSERT(says(out, "none: it cannot be fenced by reservations"));
+    CU_ASSERT_EQUAL(hawser(INIT), 3);
+    CU_ASSERT(says(err, "its target offers no persistent reservations"));
+    CU_ASSERT_EQUAL(hawser("lun claim @ --cluster " CLUSTER " --node 1 --generation 1"), 3);
+    CU_ASSERT(says(err, "its target offers no persistent reservations"));
+    for (size_t i = 0; i < (size_t)TARGET_BLOCK_BYTES * TARGET_BLOCKS; i++)
+        CU_ASSERT_FATAL(target_disk()[i] == 0);
+    target_stop();
+    free(out);
+    free(err);
+    out = err = NULL;
+}
+
 /* Each reason why ownership is not had has words, and one of the statuses of a refusal. */
 static void says_reasons(void)
 {
@@ -238,6 +327,9 @@ const struct unit_case unit_cases[] = {
     { "an image is imported and read back", imports_and_reads_back },
     { "damage is found", finds_damage },
     { "bench reads, and writes only when asked", measures },
+    { "an init whose allocation fails leaves no half LUN", init_survives_failed_allocations },
+    { "looks whose allocation fails say so", looks_survive_failed_allocations },
+    { "a target without reservations is refused", refuses_targets_without_reservations },
     { "each reason has words and a remedy", says_reasons },
     { 0 },
 };
