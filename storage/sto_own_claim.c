@@ -313,6 +313,15 @@ static void believe(struct sto_own *own)
     own_enter_owned(own);
 }
 
+/* Reservations may have changed behind the last look (2Ah), or with a reset (29h, 2Fh): a record
+ * that can be written all the same proves nothing, a LUN that nobody holds takes any write. */
+static bool outdates_look(const struct sto_own_result *result)
+{
+    return result->rc == STO_UNIT_ATTENTION &&
+           (result->asc_ascq >> 8 == 0x29 || result->asc_ascq >> 8 == 0x2a ||
+            result->asc_ascq >> 8 == 0x2f);
+}
+
 /* Answers that say "not executed" or "nobody knows": the same for each command of a claim. */
 static bool common_result(struct sto_own *own, const struct sto_own_result *result)
 {
@@ -328,6 +337,8 @@ static bool common_result(struct sto_own *own, const struct sto_own_result *resu
                         own->generation);
         else if (result->rc == STO_BUSY || *count > limit)
             own_send_later(own, *count);
+        else if (own->state == STO_OWN_RECORDING && outdates_look(result))
+            own_start_look(own, false);
         else
             own_send(own);
         return true;
