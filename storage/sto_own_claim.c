@@ -150,6 +150,12 @@ static void looked(struct sto_own *own)
 {
     struct own_decision decision;
 
+    if (own->wish == OWN_WISH_RELEASE && own->released &&
+        !(own->look.reservation.held && own_is_tenure_key(own, own->look.reservation.key))) {
+        own_emit(own, STO_OWN_ACTION_DROP);
+        own_left(own, STO_OWN_NOTICE_LEFT, STO_OWN_REASON_RELEASED, 0, own->generation);
+        return;
+    }
     if (own->suspect) {
         /* Nobody dropped our sessions, yet something said "not yours". If the LUN still says
          * "yours" the way of a reconnect proves it; else it is lost, and claiming it again is
@@ -160,12 +166,6 @@ static void looked(struct sto_own *own)
         else
             own_lose(own, STO_OWN_REASON_CONFLICTED,
                      own->look.reservation.held ? own->look.reservation.key : 0, 0);
-        return;
-    }
-    if (own->wish == OWN_WISH_RELEASE && own->released &&
-        !(own->look.reservation.held && own_is_tenure_key(own, own->look.reservation.key))) {
-        own_emit(own, STO_OWN_ACTION_DROP);
-        own_left(own, STO_OWN_NOTICE_LEFT, STO_OWN_REASON_RELEASED, 0, own->generation);
         return;
     }
     decision = own_decide(own);
