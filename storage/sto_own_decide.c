@@ -104,8 +104,10 @@ static struct own_decision judge_all(const struct sto_own *own)
         if (decision.verdict != OWN_DO_RECORD)
             return decision;
     }
+    /* A holder of this very grant is our own takeover, whose answer got lost. */
     if (own->grant.expected_set && !own->key_used && !own->reclaim &&
-        (reservation->held ? reservation->key : 0) != own->grant.expected_key)
+        (reservation->held ? reservation->key : 0) != own->grant.expected_key &&
+        !(reservation->held && own_is_tenure_key(own, reservation->key)))
         return give_up(STO_OWN_REASON_UNEXPECTED, reservation->held ? reservation->key : 0, 0);
     if (reservation->held && reservation->key != own->key)
         return judge_holder(own, reservation->key);
