@@ -16,7 +16,7 @@
 
 #include "common/hw_cleanup.h"
 
-enum { EVENTS = 4 };
+enum { EVENTS = 4, BLIND_READS = 16 };
 
 static struct sto_iscsi *iscsi_of(struct sto_lun *lun)
 {
@@ -29,6 +29,20 @@ static int64_t lun_now(const struct sto_iscsi *lun)
 }
 
 /* --- service --- */
+
+/* Read the busy session without asking first which descriptor is ready: it almost always is, and
+ * that saves a system call for each answer. True if an answer came. */
+static bool take_answers(struct sto_iscsi *lun)
+{
+    struct sto_iscsi_session *data = &lun->sessions[STO_SESSION_DATA];
+    const struct sto_op *last = lun->pump.ended.last;
+
+    if (data->link != STO_LINK_UP || data->active.count == 0 || data->lost ||
+        ++lun->blind_reads % BLIND_READS == 0) /* the timer and the other session get their turn */
+        return false;
+    sto_iscsi_session_event(data, EPOLLIN);
+    return lun->pump.ended.last != last;
+}
 
 static void take_events(struct sto_iscsi *lun)
 {
@@ -66,7 +80,8 @@ static void iscsi_service_lun(struct sto_lun *base, short revents)
 
     (void)revents;
     sto_pump_begin(&lun->pump);
-    take_events(lun);
+    if (!take_answers(lun))
+        take_events(lun);
     tick(lun);
     sto_pump_deliver(&lun->pump);
     for (unsigned i = 0; i < STO_SESSIONS; i++) {

@@ -105,6 +105,7 @@ struct sto_iscsi {
     struct sto_pump pump;
     bool closing;
     uint64_t serial;
+    unsigned blind_reads; /* services since the descriptors were last asked */
     struct sto_iscsi_session sessions[STO_SESSIONS];
     struct sto_iscsi_task *spare; /* free tasks */
 };
