@@ -246,7 +246,8 @@ static void start_reset(struct sto_model *model, struct model_pending *reset, in
 static void finish_reset(struct sto_model *model)
 {
     for (int i = 0; i < STO_MODEL_NEXUSES; i++)
-        sto_model_attention(model, model_nexus(model, i), 0x2900);
+        sto_model_attention(model, model_nexus(model, i),
+                            model->config.quirks.names_reset ? 0x2903 : 0x2900);
 }
 
 /* --- the queue --- */

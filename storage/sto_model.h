@@ -26,6 +26,9 @@ struct sto_model_quirks {
     bool reset_aborts;      /* LUN RESET aborts what is under way instead of waiting for it */
     bool reset_unsupported; /* LUN RESET answers 5 */
     bool no_full_status;
+    bool unregister_uncounted; /* PRGENERATION stays when a nexus unregisters (LIO) */
+    bool hides_capacity;       /* READ CAPACITY conflicts under exclusive access (LIO) */
+    bool names_reset;          /* LUN RESET is told as 29/03 instead of 29/00 (LIO) */
 };
 
 /* What a command came to. */

@@ -32,6 +32,13 @@ static bool is_holder(const struct sto_model *model, uint64_t identity)
     return all_registrants(model) ? find(model, identity) != NULL : model->holder == identity;
 }
 
+/* The types of SPC-4 table 213. */
+static bool type_exists(unsigned type)
+{
+    return type == STO_PR_WRITE_EXCLUSIVE || type == STO_PR_EXCLUSIVE_ACCESS ||
+           (type >= STO_PR_WRITE_EXCLUSIVE_REGISTRANTS && type <= STO_PR_EXCLUSIVE_ACCESS_ALL);
+}
+
 /* Commands that any reservation lets pass (SPC-4 table 70, SBC-3 table 13). */
 static bool always_allowed(uint8_t opcode)
 {
@@ -50,15 +57,22 @@ static bool always_allowed(uint8_t opcode)
     }
 }
 
+static bool tells_capacity(uint8_t opcode)
+{
+    return opcode == 0x25 || opcode == 0x9e;
+}
+
 static bool only_reads(uint8_t opcode)
 {
     return opcode == 0x08 || opcode == 0x28 || opcode == 0xa8 || opcode == 0x88 || opcode == 0x1a ||
-           opcode == 0x5a;
+           opcode == 0x5a || tells_capacity(opcode);
 }
 
 bool model_pr_allows(const struct sto_model *model, uint64_t identity, uint8_t opcode)
 {
-    if (!model->held || always_allowed(opcode) || is_holder(model, identity))
+    if (!model->held || is_holder(model, identity))
+        return true;
+    if (always_allowed(opcode) && !(model->config.quirks.hides_capacity && tells_capacity(opcode)))
         return true;
     switch (model->type) {
     case STO_PR_WRITE_EXCLUSIVE:
@@ -136,13 +150,16 @@ static void register_key(struct sto_model *model, uint64_t identity,
             (struct model_registration) { .identity = identity, .key = request->service_key };
     }
     model->aptpl = request->aptpl;
-    model->generation++;
+    if (request->service_key != 0 || !model->config.quirks.unregister_uncounted)
+        model->generation++;
 }
 
 static void reserve(struct sto_model *model, uint64_t identity,
                     const struct sto_pr_out_request *request, struct sto_model_reply *reply)
 {
-    if (!model->held) {
+    if (!type_exists(request->type)) {
+        model_check_condition(reply, 0x05, 0x2400);
+    } else if (!model->held) {
         model->held = true;
         model->holder = identity;
         model->type = (uint8_t)request->type;
@@ -151,7 +168,8 @@ static void reserve(struct sto_model *model, uint64_t identity,
     }
 }
 
-/* Remove every registration with this key but the caller's own; tell their nexuses. */
+/* Remove every registration with this key (0: with any) but the caller's own; tell their
+ * nexuses. */
 static unsigned remove_key(struct sto_model *model, uint64_t identity, uint64_t key)
 {
     uint16_t told = model->config.quirks.by_session ? 0x2a03 : 0x2a05;
@@ -160,7 +178,7 @@ static unsigned remove_key(struct sto_model *model, uint64_t identity, uint64_t 
     for (unsigned i = model->registration_count; i > 0; i--) {
         struct model_registration *other = &model->registrations[i - 1];
 
-        if (other->key != key)
+        if (key != 0 && other->key != key)
             continue;
         removed++;
         if (other->identity == identity)
@@ -171,13 +189,29 @@ static unsigned remove_key(struct sto_model *model, uint64_t identity, uint64_t 
     return removed;
 }
 
+/* The reservation is the caller's now. Who is still registered hears that the old type is gone
+ * (SPC-4 5.13.11.2.4). */
+static void take(struct sto_model *model, uint64_t identity, unsigned type)
+{
+    if (model->type != type)
+        tell_registrants(model, identity, 0x2a04);
+    model->holder = identity;
+    model->type = (uint8_t)type;
+}
+
 static void preempt(struct sto_model *model, uint64_t identity,
                     const struct sto_pr_out_request *request, struct sto_model_reply *reply)
 {
     const struct model_registration *holder = model->held ? find(model, model->holder) : NULL;
-    bool takes = holder != NULL && !all_registrants(model) && holder->key == request->service_key;
+    bool for_all = model->held && all_registrants(model);
+    bool takes =
+        for_all ? request->service_key == 0 : holder != NULL && holder->key == request->service_key;
 
-    if (request->service_key == 0) {
+    if (takes && !type_exists(request->type)) {
+        model_check_condition(reply, 0x05, 0x2400);
+        return;
+    }
+    if (request->service_key == 0 && !for_all) { /* SPC-4 5.13.11.2.3: of all registrants only */
         model_check_condition(reply, 0x05, 0x2600);
         return;
     }
@@ -191,10 +225,8 @@ static void preempt(struct sto_model *model, uint64_t identity,
         return;
     }
     model->generation++;
-    if (takes) {
-        model->holder = identity;
-        model->type = (uint8_t)request->type;
-    }
+    if (takes)
+        take(model, identity, request->type);
 }
 
 static void clear(struct sto_model *model, uint64_t identity)

@@ -303,6 +303,9 @@ static void draw(struct world *world)
     world->quirks.preempts_wrong = hw_prng_chance(&world->prng, 1, 16);
     world->slow = (unsigned)hw_prng_below(&world->prng, 4) * 12;
     world->slow_ns = slow_ms[hw_prng_below(&world->prng, 4)] * WORLD_MS;
+    world->quirks.unregister_uncounted = hw_prng_chance(&world->prng, 1, 2);
+    world->quirks.hides_capacity = hw_prng_chance(&world->prng, 1, 2);
+    world->quirks.names_reset = hw_prng_chance(&world->prng, 1, 2);
 }
 
 static bool write_first_record(struct world *world)
