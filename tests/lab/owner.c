@@ -64,7 +64,8 @@ static void owned(struct lab *lab, const struct sto_owner_notice *notice)
 {
     const struct sto_own *own = sto_owner_machine(lab->owner);
 
-    lab->guest.generation = notice->generation;
+    if (lab->guest.generation == 0) /* the guest is the same one behind every reconnect */
+        lab->guest.generation = notice->generation;
     say("owned",
         ", \"generation\": %" PRIu32 ", \"takeover_us\": %" PRId64 ", \"open_us\": %" PRId64,
         notice->generation, (sto_own_verified_ns(own) - sto_own_registered_ns(own)) / 1000,
