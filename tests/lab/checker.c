@@ -7,9 +7,9 @@
  * checker scan FILE: counts by class. snapshot FILE: a hash. save FILE COPY: a copy for diff.
  * diff FILE COPY: lists the blocks that changed since. stale FILE NODE:GENERATION: lists every
  * block with another stamp or a torn one. fill-expect FILE NODE:GENERATION: lists every block that
- * is not that owner's, whole, in its place. numbers FILE NODE: "LBA NUMBER" of that node's blocks.
- * All take --first LBA --count BLOCKS, in 512-byte units. Status 0, 1 if something was listed, 2 if
- * it could not judge.
+ * is not that owner's, whole, in its place. GENERATION may be FIRST-LAST. numbers FILE NODE: "LBA
+ * NUMBER" of that node's blocks. All take --first LBA --count BLOCKS, in 512-byte units. Status 0,
+ * 1 if something was listed, 2 if it could not judge.
  */
 #include "config.h"
 
@@ -40,7 +40,7 @@ struct job {
     const char *verb, *path, *copy;
     uint64_t first, count; /* count 0: to the end */
     uint16_t node;
-    uint64_t generation;
+    uint64_t generation, last_generation;
     /* results */
     struct writer writers[MAX_WRITERS];
     size_t writer_count;
@@ -240,10 +240,14 @@ static int parse_owner(struct job *job, const char *word)
         job->node = (uint16_t)number;
         return 0;
     }
-    if (sscanf(word, "%u:%" SCNu64 "%n", &node, &job->generation, &used) != 2 ||
-        word[used] != '\0' || node > UINT16_MAX)
+    if (sscanf(word, "%u:%" SCNu64 "%n", &node, &job->generation, &used) != 2 || node > UINT16_MAX)
         return -EINVAL;
     job->node = (uint16_t)node;
+    job->last_generation = job->generation;
+    if (word[used] == '-')
+        return parse_number(word + used + 1, &job->last_generation);
+    if (word[used] != '\0')
+        return -EINVAL;
     return 0;
 }
 
