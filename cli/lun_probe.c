@@ -79,9 +79,8 @@ int cli_lun_probe(struct cli_lun *lun, uint64_t meta_offset_bytes,
     sto_lun_close(second);
     if (rc == 0)
         rc = sto_probe_judge(&report, sto_lun_name(lun->lun), error);
-    if (report.verdict != STO_PROBE_RUNNING && report.verdict != STO_PROBE_IN_USE &&
-        report.cleaned) {
-        /* also when it was refused: the LUN is left as it was */
+    if (report.verdict != STO_PROBE_RUNNING && report.verdict != STO_PROBE_IN_USE) {
+        /* also when it was refused: the LUN is left as it was, as far as it lets us */
         int restored = sto_tool_write(lun->lun, scratch, before, bytes, rc < 0 ? NULL : error);
 
         rc = rc < 0 ? rc : restored;

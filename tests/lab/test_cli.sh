@@ -274,6 +274,25 @@ damaged_tables()
     bad "claim without any table" 3 'holds no hawser layout' lun claim "$url" $(as 1 300)
 }
 
+# a target whose PREEMPT answers GOOD and removes another's registration: the probe finds it
+wrong_target()
+{
+    if ! command -v istgt >/dev/null; then
+        tap_skip "a target that cannot be trusted" "istgt is not installed"
+        return
+    fi
+    san_stop
+    rm -f disk1
+    istgt_start
+    # shellcheck disable=SC2086
+    hawser lun init "$(url 1)" $MEMORY --cluster "$LAB_CLUSTER"
+    tap_is "a target that cannot be trusted is refused" \
+        "$STATUS $(grep -c 'reservations of this target cannot be trusted: PREEMPT' stderr)" "3 1"
+    # its broken reservation may keep the probe's scratch place (64 KiB at 1.5 MiB) from being put back
+    tap_check "and nothing but the scratch place was written" \
+        eval 'cmp -n 1572864 disk1 /dev/zero && cmp -i 1638400 -n 60000000 disk1 /dev/zero'
+}
+
 files()
 {
     rm -f own.img
@@ -306,6 +325,7 @@ main()
     foreign_things
     damaged_tables
     files
+    wrong_target
     tap_done
 }
 
