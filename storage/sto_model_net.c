@@ -165,6 +165,8 @@ void sto_model_net_advance(struct sto_model_net *net)
             link = &wire->next;
         } else {
             *link = wire->next;
+            if (wire->op != NULL && wire->op->backend == wire)
+                wire->op->backend = NULL; /* not taken by the target: it times out */
             model_free_wire(wire);
         }
     }
