@@ -3,6 +3,7 @@
  * The small target: a thread that accepts, a thread per connection that reads one PDU after the
  * other. State is under one lock; late answers wait in a list of their connection.
  * over 400: a whole target, whose parts share its state and its lock.
+ * over 400: one target, all of whose answers can be wrong.
  */
 #include <config.h>
 

@@ -5,6 +5,7 @@
  * storage/sto_rc and storage/sto_run against a target that misbehaves on demand: every operation
  * ends exactly once, its memory is not touched afterwards, a lost session stays lost.
  * over 400: one backend and everything that a target can do to it.
+ * over 400: the backend has one test, its parts share the target.
  */
 #include <config.h>
 
