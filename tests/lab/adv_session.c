@@ -144,6 +144,7 @@ static void logged_in(struct iscsi_context *session, int status, void *command_d
         return;
     }
     adversary->logins++;
+    adversary->answers++;
     adversary->attentions = 0;
     if (!adversary->options.own || adversary->was_owner) {
         become_ready(adversary);

@@ -146,6 +146,7 @@ static void write_done(struct iscsi_context *session, int status, void *command_
     (void)session;
     slot->busy = false;
     slot->adversary->results[slot->op][result]++;
+    slot->adversary->answers++;
     slot->adversary->good_writes += result == ADV_GOOD;
     slot->adversary->conflicts += result == ADV_CONFLICT;
     if (task != NULL)

@@ -22,6 +22,8 @@
 
 #define RELOGIN_MS 5
 #define SERVE_MS   5
+#define LOGIN_MS   2000  /* an old session that is being dropped can leave a login unanswered */
+#define STALL_MS   10000 /* writes in flight and no answer at all: log in again */
 
 static uint64_t now_ms(void)
 {
@@ -72,10 +74,26 @@ static bool take_signals(struct adversary *adversary, int signals)
     return stop;
 }
 
+/* Whether the session has been silent for too long. */
+static bool is_stalled(struct adversary *adversary, uint64_t now)
+{
+    uint64_t limit_ms = adversary->state == ADV_READY ? STALL_MS : LOGIN_MS;
+
+    if (adversary->answers != adversary->answers_seen || adversary->answers_ms == 0) {
+        adversary->answers_seen = adversary->answers;
+        adversary->answers_ms = now;
+    }
+    return adversary->options.depth > 0 && now - adversary->answers_ms > limit_ms;
+}
+
 static void act(struct adversary *adversary)
 {
     uint64_t now = now_ms();
 
+    if (adversary->session != NULL && is_stalled(adversary, now)) {
+        adversary->broken = true;
+        adversary->answers_ms = now;
+    }
     if (adversary->broken || adversary->session == NULL) {
         adv_session_end(adversary);
         if (adv_session_start(adversary) != 0)

@@ -82,8 +82,9 @@ struct adversary {
     unsigned owning_step, attentions;
     uint64_t random, next_number, logins, resets, next_pr_ms, next_reset_ms;
     uint64_t results[ADV_OP_COUNT][ADV_RESULTS];
-    uint64_t pr_results[8][ADV_RESULTS]; /* by service action of PERSISTENT RESERVE OUT */
-    uint64_t good_writes, conflicts;     /* of write opcodes */
+    uint64_t pr_results[8][ADV_RESULTS];        /* by service action of PERSISTENT RESERVE OUT */
+    uint64_t good_writes, conflicts;            /* of write opcodes */
+    uint64_t answers, answers_seen, answers_ms; /* of anything; when the number last grew */
     bool flooding_said;
     struct adv_slot slots[ADV_MAX_DEPTH];
 };
