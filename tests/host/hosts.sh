@@ -12,7 +12,7 @@
 # The library prints nothing but errors; it must not know what is tested.
 
 HOSTS_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-HOST_LIFE_S=${HOST_LIFE_S:-300} # no host lives longer, whatever happens to the test
+HOST_LIFE_S=${HOST_LIFE_S:-900} # no host lives longer, whatever happens to the test
 declare -A HOST_PID HOST_IN HOST_OUT HOST_SERIAL
 HOST_OUTPUT=''
 
