@@ -142,7 +142,7 @@ host_line()
 # host_ready NAME...: waits until the hosts take commands.
 host_ready()
 {
-    local name line deadline=$((SECONDS + 60))
+    local name line deadline=$((SECONDS + 180))
     for name in "$@"; do
         line=''
         until [[ $line == @ready* ]]; do
@@ -230,7 +230,7 @@ host_continue()
 # host_forwarded NAME: prints ADDRESS:PORT where the host's forwarded port is reached.
 host_forwarded()
 {
-    local at=$HOSTS_DIR/$1.monitor line deadline=$((SECONDS + 20)) in out
+    local at=$HOSTS_DIR/$1.monitor line deadline=$((SECONDS + 60)) in out
     exec {in}<>"$at.in" {out}<>"$at.out"
     echo 'info usernet' >&"$in"
     while [ "$SECONDS" -lt "$deadline" ]; do

@@ -29,7 +29,7 @@ san_block_url()
 # The disk of LUN 0 in h1 or h2, which is logged in.
 san_disk()
 {
-    host_run "$1" 20 "initiator_disk $SAN_IQN 0" && echo "$HOST_OUTPUT"
+    host_run "$1" 60 "initiator_disk $SAN_IQN 0" && echo "$HOST_OUTPUT"
 }
 
 # Makes the target's disks: what it keeps through a power cut, and the LUN.

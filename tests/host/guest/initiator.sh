@@ -22,7 +22,7 @@ initiator_login()
 # random: the session's target name decides.
 initiator_disk()
 {
-    within 10 initiator_find "$1" "$2"
+    within 50 initiator_find "$1" "$2"
 }
 
 initiator_find()
