@@ -39,7 +39,7 @@ must_find()
 }
 
 # lints that the tree does not pass yet; they are run and their findings shown, until it does
-not_yet="tested"
+not_yet=""
 
 # on_tree LINT NAME COMMAND...: the lint on this tree
 on_tree()
