@@ -27,6 +27,7 @@ struct sto_gate {
     enum sto_gate_state state;
     struct list waiting, flying;
     uint64_t last_number;
+    uint64_t reset_number; /* up to and with this one nothing is issued again */
     uint64_t drain_number; /* DRAINING: up to and with this one */
     int64_t lease_until_ns;
     int64_t busy_until_ns; /* 0: not busy */
@@ -126,7 +127,7 @@ static void take_back(struct sto_gate *gate, struct sto_request *request)
 {
     const struct sto_result result = request->op.result;
 
-    if (gate->state == STO_GATE_DEAD) {
+    if (gate->state == STO_GATE_DEAD || request->number <= gate->reset_number) {
         finish(gate, request);
         return;
     }
@@ -251,18 +252,17 @@ void sto_gate_hold(struct sto_gate *gate)
         gate->state = STO_GATE_HELD;
 }
 
-void sto_gate_drain(struct sto_gate *gate)
+void sto_gate_drain(struct sto_gate *gate, bool waiting)
 {
     if (gate->state == STO_GATE_DEAD)
         return;
     gate->state = STO_GATE_DRAINING;
-    gate->drain_number = gate->last_number;
+    gate->drain_number = waiting ? gate->last_number : 0;
     pump(gate);
 }
 
-void sto_gate_kill(struct sto_gate *gate)
+static void end_waiting(struct sto_gate *gate)
 {
-    gate->state = STO_GATE_DEAD;
     while (gate->waiting.first != NULL) {
         struct sto_request *request = gate->waiting.first;
 
@@ -270,6 +270,19 @@ void sto_gate_kill(struct sto_gate *gate)
         request->op.result.rc = request->sent_once ? STO_UNKNOWN : STO_NOT_SENT;
         finish(gate, request);
     }
+}
+
+void sto_gate_kill(struct sto_gate *gate)
+{
+    gate->state = STO_GATE_DEAD;
+    end_waiting(gate);
+}
+
+void sto_gate_reset(struct sto_gate *gate)
+{
+    gate->state = STO_GATE_HELD;
+    gate->reset_number = gate->last_number;
+    end_waiting(gate);
 }
 
 void sto_gate_set_lease(struct sto_gate *gate, int64_t until_ns)

@@ -32,7 +32,9 @@ enum sto_gate_state { STO_GATE_HELD, STO_GATE_OPEN, STO_GATE_DRAINING, STO_GATE_
  * done and context), `done` and `context`, and owns it until `done`. */
 struct sto_request {
     struct sto_op op;
-    void (*done)(struct sto_request *request); /* op.result tells; from service calls only */
+    /* op.result tells. From service calls; for a request that the LUN's limits refuse from inside
+     * the call that would issue it. */
+    void (*done)(struct sto_request *request);
     void *context;
     /* the gate's own */
     struct sto_gate *gate;
@@ -61,9 +63,12 @@ int sto_gate_submit(struct sto_gate *gate, struct sto_request *request);
 void sto_gate_open(struct sto_gate *gate);
 /* Let nothing pass; what is in flight may still be answered. No-op when dead. */
 void sto_gate_hold(struct sto_gate *gate);
-/* Finish what arrived before this call, hold what comes after; then STO_GATE_DRAINED, which may
- * be told from inside this call. */
-void sto_gate_drain(struct sto_gate *gate);
+/* Finish what arrived before this call (`waiting` false: only what is in flight), hold the rest;
+ * then STO_GATE_DRAINED, which may be told from inside this call. */
+void sto_gate_drain(struct sto_gate *gate, bool waiting);
+/* A new ownership begins: every request of before ends, those in flight when their sessions do;
+ * none is issued again. The gate is held, also if it was dead. */
+void sto_gate_reset(struct sto_gate *gate);
 /* For good: waiting requests end now as STO_NOT_SENT or STO_UNKNOWN, later ones are refused.
  * Those in flight end with the LUN's sessions. */
 void sto_gate_kill(struct sto_gate *gate);

@@ -170,7 +170,8 @@ void own_set_generation(struct sto_own *own, uint32_t generation)
     own->generation = generation;
     own->key = sto_key_make(&(struct sto_key_parts) {
         .cluster_hash = own->cluster_hash, .node = own->config.node, .generation = generation });
-    own->key_used = own->may_hold = false;
+    own->key_used = own->may_hold = own->record_written = false;
+    own->conflicts = 0;
     own->barrier_done = false;
     own->register_try = 0;
     own->register_refused = 0;
@@ -186,6 +187,8 @@ static int start(struct sto_own *own, const struct sto_own_grant *grant)
     if (grant->generation == 0 || grant->generation > STO_GENERATION_MAX ||
         (own->generation != 0 && grant->generation <= own->generation))
         return -ERANGE;
+    if (!unbroken && own->generation != 0)
+        own_emit(own, STO_OWN_ACTION_GATE_RESET);
     own->grant = *grant;
     own->granted = true;
     own->reclaim = unbroken; /* what is unanswered may only go on if nobody owned it meanwhile */
@@ -194,8 +197,7 @@ static int start(struct sto_own *own, const struct sto_own_grant *grant)
     own->changes = own->logins = own->barriers = 0;
     own->record_checked = false;
     own->registered_ns = own->verified_ns = 0;
-    if (own->state == STO_OWN_HANDED)
-        own_emit(own, STO_OWN_ACTION_DROP);
+    own_emit(own, STO_OWN_ACTION_DROP); /* whatever sessions there are: not of this incarnation */
     own_set_generation(own, grant->generation);
     if (!unbroken) {
         own->tenure_first = grant->generation;
@@ -235,7 +237,7 @@ static void result(struct sto_own *own, const struct sto_own_result *answer)
     if (!own->granted && own->state != STO_OWN_UNDOING && !leaving(own->state) &&
         own->state != STO_OWN_OWNED)
         own_give_up(own, STO_OWN_REASON_REVOKED, 0, own->generation);
-    else if (own->state == STO_OWN_OWNED)
+    else if (own->state == STO_OWN_OWNED || own->state == STO_OWN_DRAINING)
         own_hold_result(own, answer);
     else if (leaving(own->state) || own->state == STO_OWN_UNDOING)
         own_leave_result(own, answer);
@@ -251,7 +253,8 @@ static void timer(struct sto_own *own)
             own_give_up(own, STO_OWN_REASON_REVOKED, 0, own->generation);
         else
             own_send(own);
-    } else if (own->state == STO_OWN_OWNED && !own->command_out) {
+    } else if ((own->state == STO_OWN_OWNED || own->state == STO_OWN_DRAINING) &&
+               !own->command_out) {
         own_hold_timer(own);
     }
 }
@@ -266,7 +269,8 @@ static void disturbed(struct sto_own *own, const struct sto_own_event *event)
         return; /* needed for the next barrier only, which brings it up again */
     if (holding && event->kind == STO_OWN_EVENT_DATA_CONFLICT)
         own_suspend(own, STO_OWN_REASON_CONFLICTED, false);
-    else if (holding && event->kind == STO_OWN_EVENT_DATA_ATTENTION && event->asc_ascq >> 8 == 0x2a)
+    else if (holding && event->kind == STO_OWN_EVENT_DATA_ATTENTION &&
+             own_reservations_changed(event->asc_ascq))
         own_suspend(own, STO_OWN_REASON_CONFLICTED, false);
     else if (holding)
         own_suspend(own, STO_OWN_REASON_UNREACHABLE, true);
@@ -305,8 +309,11 @@ int sto_own_step(struct sto_own *own, const struct sto_own_event *event,
         break;
     case STO_OWN_EVENT_HAND_OVER:
     case STO_OWN_EVENT_RELEASE:
-        if (leaving(own->state) || own->state == STO_OWN_HANDED)
-            break; /* one way out at a time */
+        if (own->state == STO_OWN_LEFT || own->state == STO_OWN_LOST)
+            own_notice(own, STO_OWN_NOTICE_LEFT, STO_OWN_REASON_STOPPED, 0, own->generation);
+        if (own->state == STO_OWN_LEFT || own->state == STO_OWN_LOST || leaving(own->state) ||
+            own->state == STO_OWN_HANDED)
+            break; /* nothing to give, or one way out at a time */
         own->wish = event->kind == STO_OWN_EVENT_RELEASE ? OWN_WISH_RELEASE : OWN_WISH_HAND_OVER;
         own->handover_node = event->kind == STO_OWN_EVENT_RELEASE ? 0 : event->node;
         if (own->state == STO_OWN_OWNED)

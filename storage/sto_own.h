@@ -98,6 +98,7 @@ struct sto_own_config {
     uint8_t cluster_uuid[16];
     uint8_t vm_uuid[16]; /* zero: whatever the record says */
     uint8_t boot_id[16];
+    uint32_t instance; /* of this process, into the record; sto_owner_new() draws one for 0 */
     uint16_t node;
     bool use_record;           /* false: raw LUN without layout (tests, bench) */
     bool steady_check;         /* READ RESERVATION every check_ms while OWNED (storage lease) */
@@ -193,12 +194,13 @@ enum sto_own_action_kind {
     STO_OWN_ACTION_COMMAND,
     STO_OWN_ACTION_DROP, /* both sessions hard; the command that is out is forgotten */
     STO_OWN_ACTION_DROP_CONTROL,
-    STO_OWN_ACTION_GATE_OPEN, /* re-issue what is unanswered, in order, then let requests pass */
-    STO_OWN_ACTION_GATE_HOLD, /* nothing more is submitted; nothing fails */
-    STO_OWN_ACTION_DRAIN,     /* tell when the gate is drained (DRAINED), once */
-    STO_OWN_ACTION_CONFIRMED, /* the LUN said "us": at_ns = when that was asked */
-    STO_OWN_ACTION_NOTICE,    /* something to tell: state, reason, key */
-    STO_OWN_ACTION_TIMER,     /* at_ns; replaces the one before */
+    STO_OWN_ACTION_GATE_OPEN,  /* re-issue what is unanswered, in order, then let requests pass */
+    STO_OWN_ACTION_GATE_RESET, /* a new ownership begins: what is left of an older one ends */
+    STO_OWN_ACTION_GATE_HOLD,  /* nothing more is submitted; nothing fails */
+    STO_OWN_ACTION_DRAIN,      /* tell when the gate is drained (DRAINED), once */
+    STO_OWN_ACTION_CONFIRMED,  /* the LUN said "us": at_ns = when that was asked */
+    STO_OWN_ACTION_NOTICE,     /* something to tell: state, reason, key */
+    STO_OWN_ACTION_TIMER,      /* at_ns; replaces the one before */
 };
 
 enum sto_own_notice {

@@ -114,13 +114,13 @@ static void act_on(struct sto_own *own, const struct own_decision *decision)
         send_register(own);
         break;
     case OWN_DO_RESERVE:
-        own->barrier_done = false;
+        own->barrier_done = own->record_written = false;
         own->may_hold = true;
         send_pr_out(own, STO_PR_RESERVE, own->key, 0, 0);
         break;
     case OWN_DO_PREEMPT:
         if (own->look.reservation.held && own->look.reservation.key == decision->key) {
-            own->barrier_done = false;
+            own->barrier_done = own->record_written = false;
             own->may_hold = true;
         }
         send_pr_out(own, STO_PR_PREEMPT, own->key, decision->key, 0);
@@ -134,7 +134,7 @@ static void act_on(struct sto_own *own, const struct own_decision *decision)
     case OWN_DO_RECORD:
         own->verified_ns = own->now_ns;
         own->confirmed_ns = own->look.sent_ns;
-        if (own->config.use_record)
+        if (own->config.use_record && !own->record_written)
             send_record(own, STO_OWN_READ_RECORD);
         else
             own_enter_owned(own);
@@ -206,10 +206,23 @@ static bool record_allows(struct sto_own *own, const struct sto_own_result *resu
     return false;
 }
 
+static bool too_many_conflicts(struct sto_own *own)
+{
+    if (++own->conflicts <= OWN_CONFLICTS_MAX)
+        return false;
+    own_give_up(own, STO_OWN_REASON_UNSETTLED, 0, own->generation);
+    return true;
+}
+
 static void looking_result(struct sto_own *own, const struct sto_own_result *result)
 {
-    if (result->rc == STO_CONFLICT) { /* reading the record raced with a claim */
-        own_send_simple(own, STO_OWN_READ_RESERVATION, STO_SESSION_DATA);
+    if (result->rc == STO_CONFLICT) {
+        /* Reading the record raced with a claim; or an SPC-2 reservation refuses even PR IN. */
+        if (too_many_conflicts(own))
+            return;
+        memset(&own->command, 0, sizeof(own->command));
+        own->command.kind = STO_OWN_READ_RESERVATION;
+        own_send_later(own, own->conflicts);
         return;
     }
     if (result->rc != STO_OK || (own->command.kind != STO_OWN_READ_RECORD && result->decode < 0)) {
@@ -279,12 +292,13 @@ static void barrier_result(struct sto_own *own, const struct sto_own_result *res
 static void recording_result(struct sto_own *own, const struct sto_own_result *result)
 {
     if (result->rc == STO_CONFLICT) {
-        own_start_look(own, false);
+        if (!too_many_conflicts(own))
+            own_start_look(own, false);
     } else if (result->rc != STO_OK) {
         own_give_up(own, STO_OWN_REASON_BAD_RECORD, 0, own->generation);
     } else if (own->command.kind == STO_OWN_WRITE_RECORD) {
         own->record = own->command.record;
-        own->record_known = true;
+        own->record_known = own->record_written = true;
         own_enter_owned(own);
     } else if (record_allows(own, result)) {
         struct sto_record record = own->record;
@@ -298,7 +312,11 @@ static void recording_result(struct sto_own *own, const struct sto_own_result *r
         record.store_ms = own->config.store_ms;
         memcpy(record.cluster_uuid, own->config.cluster_uuid, 16);
         memcpy(record.boot_id, own->config.boot_id, 16);
-        memcpy(record.wwid, own->wwid, sizeof(record.wwid));
+        record.instance = own->config.instance;
+        if (own->wwid[0] != '\0')
+            memcpy(record.wwid, own->wwid, sizeof(record.wwid));
+        if (!own_all_zero(own->config.vm_uuid))
+            memcpy(record.vm_uuid, own->config.vm_uuid, 16);
         memset(&own->command, 0, sizeof(own->command));
         own->command.record = record;
         own->command.kind = STO_OWN_WRITE_RECORD;
@@ -318,8 +336,7 @@ static void believe(struct sto_own *own)
 static bool outdates_look(const struct sto_own_result *result)
 {
     return result->rc == STO_UNIT_ATTENTION &&
-           (result->asc_ascq >> 8 == 0x29 || result->asc_ascq >> 8 == 0x2a ||
-            result->asc_ascq >> 8 == 0x2f);
+           (own_was_reset(result->asc_ascq) || own_reservations_changed(result->asc_ascq));
 }
 
 /* Answers that say "not executed" or "nobody knows": the same for each command of a claim. */

@@ -35,7 +35,17 @@ void own_reincarnate(struct sto_own *own)
     }
     own->barrier_done = false;
     own->record_checked = false;
-    own_connect(own, false);
+    if (own->reconnects++ == 0) {
+        own_connect(own, false);
+        return;
+    }
+    own_move(own, STO_OWN_CONNECTING); /* a target that drops every session is not hammered */
+    own->only_control = false;
+    own->attentions = own->busy = 0;
+    memset(&own->command, 0, sizeof(own->command));
+    own->command.kind = STO_OWN_LOGIN;
+    own->command.session = STO_SESSION_DATA;
+    own_send_later(own, own->reconnects - 1);
 }
 
 void own_settle(struct sto_own *own, enum sto_session session)
@@ -81,11 +91,14 @@ static void identified(struct sto_own *own, const struct sto_own_result *result)
         own_give_up(own, STO_OWN_REASON_NO_RESERVATIONS, 0, 0);
     } else if (result->read_only) {
         own_give_up(own, STO_OWN_REASON_READ_ONLY, 0, 0);
-    } else if (own->wwid[0] != '\0' && strncmp(own->wwid, wwid, sizeof(own->wwid) - 1) != 0) {
+    } else if (own->wwid[0] != '\0' && wwid[0] != '\0' &&
+               strncmp(own->wwid, wwid, sizeof(own->wwid) - 1) != 0) {
         own_give_up(own, STO_OWN_REASON_COPY, 0, 0); /* another LUN answers at this address */
     } else {
-        memset(own->wwid, 0, sizeof(own->wwid));
-        memcpy(own->wwid, wwid, strnlen(wwid, sizeof(own->wwid) - 1));
+        if (wwid[0] != '\0') {
+            memset(own->wwid, 0, sizeof(own->wwid));
+            memcpy(own->wwid, wwid, strnlen(wwid, sizeof(own->wwid) - 1));
+        }
         own->aptpl = result->aptpl;
         own_settle(own, STO_SESSION_DATA);
     }

@@ -61,6 +61,9 @@ static struct own_decision judge_key(const struct sto_own *own, uint64_t key, bo
         return give_up(STO_OWN_REASON_FOREIGN_KEY, key, 0);
     }
     mine = parts.node == own->config.node;
+    if (own->reclaim && mine && parts.generation >= own->generation &&
+        !(key == own->key && own->key_used))
+        return give_up(STO_OWN_REASON_CONFLICTED, key, parts.generation);
     if (parts.generation > own->generation || (parts.generation == own->generation && !mine) ||
         (key == own->key && !own->key_used)) {
         /* An earlier process of this node under the same grant: go behind it. The same key proves
@@ -149,7 +152,7 @@ struct own_decision own_decide(const struct sto_own *own)
     return step(OWN_DO_RECORD, 0, 0);
 }
 
-static bool all_zero(const uint8_t uuid[16])
+bool own_all_zero(const uint8_t uuid[16])
 {
     static const uint8_t zero[16];
 
@@ -163,6 +166,7 @@ static struct own_decision judge_generation(const struct sto_own *own,
     bool mine = record->node == own->config.node;
 
     if (mine && record->generation == own->generation && own->key_used &&
+        record->instance == own->config.instance &&
         memcmp(record->boot_id, own->config.boot_id, 16) == 0)
         return step(OWN_DO_RECORD, 0, 0); /* this incarnation wrote it and had to look again */
     if (own->reclaim && mine && record->generation >= own->tenure_first &&
@@ -187,9 +191,17 @@ struct own_decision own_judge_record(const struct sto_own *own, const struct sto
     if (record->wwid[0] != '\0' && own->wwid[0] != '\0' && strcmp(record->wwid, own->wwid) != 0 &&
         !own->grant.force_foreign)
         return give_up(STO_OWN_REASON_COPY, 0, record->generation);
-    if (!all_zero(own->config.vm_uuid) && !all_zero(record->vm_uuid) &&
+    if (!own_all_zero(own->config.vm_uuid) && !own_all_zero(record->vm_uuid) &&
         memcmp(record->vm_uuid, own->config.vm_uuid, 16) != 0)
         return give_up(STO_OWN_REASON_WRONG_VM, 0, record->generation);
+    /* What waits behind the gate may only go on if nobody else wrote since it was asked for. */
+    if (own->reclaim &&
+        (record->node != own->config.node || record->generation < own->tenure_first ||
+         record->instance != own->config.instance))
+        return give_up(STO_OWN_REASON_CONFLICTED, 0, record->generation);
+    if (!own->grant.takeover && !own->reclaim && record->state == STO_RECORD_OWNED &&
+        record->node != own->config.node && !own->may_hold)
+        return give_up(STO_OWN_REASON_HELD, 0, record->generation);
     if (record->generation >= own->generation)
         return judge_generation(own, record);
     return step(OWN_DO_RECORD, 0, 0);

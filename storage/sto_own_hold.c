@@ -7,7 +7,7 @@
 
 #include "storage/sto_own_priv.h"
 
-static void next_check(struct sto_own *own)
+void own_next_check(struct sto_own *own)
 {
     if (own->config.steady_check)
         own_timer(own, own->now_ns + (int64_t)own->config.check_ms * 1000000);
@@ -22,15 +22,17 @@ void own_enter_owned(struct sto_own *own)
     }
     own->reclaim = true;
     own->changes = own->logins = own->barriers = 0;
+    if (!own->config.steady_check)
+        own->reconnects = 0;
+    own_emit(own, STO_OWN_ACTION_CONFIRMED)->at_ns = own->confirmed_ns;
     if (own->wish != OWN_WISH_HOLD) {
         own_start_drain(own); /* finishes what is unanswered, lets nothing new pass */
         return;
     }
     own_move(own, STO_OWN_OWNED);
-    own_emit(own, STO_OWN_ACTION_CONFIRMED)->at_ns = own->confirmed_ns;
     own_emit(own, STO_OWN_ACTION_GATE_OPEN);
     own_notice(own, STO_OWN_NOTICE_OWNED, STO_OWN_REASON_NONE, own->key, own->generation);
-    next_check(own);
+    own_next_check(own);
 }
 
 void own_hold_timer(struct sto_own *own)
@@ -63,15 +65,15 @@ void own_hold_result(struct sto_own *own, const struct sto_own_result *result)
 {
     const struct sto_pr_reservation *reservation = result->reservation;
 
-    if (result->rc == STO_UNIT_ATTENTION && result->asc_ascq >> 8 != 0x29 &&
-        result->asc_ascq >> 8 != 0x2f && result->asc_ascq >> 8 != 0x2a) {
+    if (result->rc == STO_UNIT_ATTENTION && !own_was_reset(result->asc_ascq) &&
+        !own_reservations_changed(result->asc_ascq)) {
         own_send(own); /* nothing to do with ownership */
     } else if (result->rc == STO_UNIT_ATTENTION) {
         /* 2Ah: reservations changed. 29h, 2Fh: somebody reset; commands may have vanished. */
-        own_suspend(own,
-                    result->asc_ascq >> 8 == 0x2a ? STO_OWN_REASON_CONFLICTED
-                                                  : STO_OWN_REASON_UNREACHABLE,
-                    result->asc_ascq >> 8 != 0x2a);
+        if (own_reservations_changed(result->asc_ascq))
+            own_suspend(own, STO_OWN_REASON_CONFLICTED, false);
+        else
+            own_suspend(own, STO_OWN_REASON_UNREACHABLE, true);
     } else if (result->rc == STO_BUSY) {
         own_send_later(own, ++own->busy);
     } else if (result->rc != STO_OK) {
@@ -80,9 +82,9 @@ void own_hold_result(struct sto_own *own, const struct sto_own_result *result)
                reservation->type != OWN_TYPE) {
         own_suspend(own, STO_OWN_REASON_CONFLICTED, false);
     } else {
-        own->busy = 0;
+        own->busy = own->reconnects = 0;
         own->confirmed_ns = result->sent_ns;
         own_emit(own, STO_OWN_ACTION_CONFIRMED)->at_ns = result->sent_ns;
-        next_check(own);
+        own_next_check(own);
     }
 }

@@ -24,6 +24,7 @@ void own_start_drain(struct sto_own *own)
     own->command_out = own->command_waits = false;
     own_move(own, STO_OWN_DRAINING);
     own_emit(own, STO_OWN_ACTION_DRAIN);
+    own_next_check(own); /* a drain may be long: the lease goes on */
 }
 
 void own_drained(struct sto_own *own)
@@ -134,17 +135,17 @@ static void undone(struct sto_own *own, const struct sto_own_result *result)
 
 void own_leave_result(struct sto_own *own, const struct sto_own_result *result)
 {
-    uint8_t asc = (uint8_t)(result->asc_ascq >> 8);
-
     if (own->state == STO_OWN_UNDOING) {
         undone(own, result);
     } else if (own->command.kind == STO_OWN_LOGOUT || result->rc == STO_OK) {
         next_command(own);
-    } else if (result->rc == STO_UNIT_ATTENTION && asc != 0x29 && asc != 0x2f && asc != 0x2a) {
+    } else if (result->rc == STO_UNIT_ATTENTION && !own_was_reset(result->asc_ascq) &&
+               !own_reservations_changed(result->asc_ascq)) {
         own_send(own);
     } else if (result->rc == STO_BUSY) {
         own_send_later(own, ++own->busy);
-    } else if (result->rc == STO_CONFLICT || (result->rc == STO_UNIT_ATTENTION && asc == 0x2a)) {
+    } else if (result->rc == STO_CONFLICT ||
+               (result->rc == STO_UNIT_ATTENTION && own_reservations_changed(result->asc_ascq))) {
         own_suspend(own, STO_OWN_REASON_CONFLICTED, false);
     } else {
         own_suspend(own, STO_OWN_REASON_UNREACHABLE, true);

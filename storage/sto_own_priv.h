@@ -40,6 +40,7 @@ enum {
     OWN_ATTENTIONS_MAX = 64, /* unit attentions in a row without a command that was executed */
     OWN_BUSY_MAX = 16,       /* back-offs in a row: about 12 s */
     OWN_CHANGES_MAX = 600,   /* PERSISTENT RESERVE OUT commands of one claim */
+    OWN_CONFLICTS_MAX = 30,  /* of commands that no reservation should refuse: about 25 s */
     OWN_REGISTER_MAX = 12,   /* rounds of REGISTER without a matching key: about 8 s */
     OWN_BACKOFF_FIRST_MS = 20,
     OWN_BACKOFF_LAST_MS = 1000,
@@ -86,6 +87,9 @@ struct sto_own {
     uint32_t generation; /* of this incarnation */
     uint64_t key;
     bool key_used;         /* a REGISTER naming `key` was sent */
+    bool record_written;   /* under this generation, since the holder changed last */
+    unsigned conflicts;    /* see OWN_CONFLICTS_MAX */
+    unsigned reconnects;   /* in a row, without a confirmation in between */
     bool may_hold;         /* the reservation may be under `key` */
     bool reclaim;          /* OWNED was reached under this grant: only our own keys are preempted */
     uint32_t tenure_first; /* first generation of this unbroken ownership */
@@ -113,6 +117,18 @@ struct sto_own {
     uint32_t end_generation;
 };
 
+/* A unit attention that says "reservations or registrations changed" (SPC-4 4.5.6 table 45). */
+static inline bool own_reservations_changed(uint16_t asc_ascq)
+{
+    return asc_ascq >= 0x2a03 && asc_ascq <= 0x2a05;
+}
+
+/* A unit attention behind which commands may have vanished: reset or commands cleared. */
+static inline bool own_was_reset(uint16_t asc_ascq)
+{
+    return asc_ascq >> 8 == 0x29 || asc_ascq >> 8 == 0x2f;
+}
+
 /* --- sto_own.c --- */
 void own_move(struct sto_own *own, enum sto_own_state to);
 struct sto_own_action *own_emit(struct sto_own *own, enum sto_own_action_kind kind);
@@ -132,6 +148,7 @@ struct own_decision own_decide(const struct sto_own *own);
 struct own_decision own_judge_record(const struct sto_own *own, const struct sto_record *record);
 /* The n-th (from 1) registered key of this node with a lower generation, newest first; 0 = none. */
 uint64_t own_register_candidate(const struct sto_own *own, unsigned n);
+bool own_all_zero(const uint8_t uuid[16]);
 bool own_is_tenure_key(const struct sto_own *own, uint64_t key);
 
 /* --- sto_own_connect.c --- */
@@ -150,6 +167,8 @@ void own_claim_result(struct sto_own *own, const struct sto_own_result *result);
 
 /* --- sto_own_hold.c --- */
 void own_enter_owned(struct sto_own *own);
+/* Ask for the next steady check. */
+void own_next_check(struct sto_own *own);
 void own_hold_result(struct sto_own *own, const struct sto_own_result *result);
 void own_hold_timer(struct sto_own *own);
 /* Shut the gate and look (`reconnect` false) or reconnect. */

@@ -12,6 +12,8 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 static void session_down(void *context, enum sto_session session, const char *why)
 {
@@ -87,13 +89,17 @@ static void act(struct sto_owner *owner, const struct sto_own_action *action)
         if (!owner->forbidden)
             sto_gate_open(owner->gate);
         break;
+    case STO_OWN_ACTION_GATE_RESET:
+        owner->gate_wanted = false;
+        sto_gate_reset(owner->gate);
+        break;
     case STO_OWN_ACTION_GATE_HOLD:
         owner->gate_wanted = false;
         sto_gate_hold(owner->gate);
         break;
     case STO_OWN_ACTION_DRAIN:
         owner->gate_wanted = false;
-        sto_gate_drain(owner->gate);
+        sto_gate_drain(owner->gate, !owner->forbidden);
         break;
     case STO_OWN_ACTION_CONFIRMED:
         owner->confirmed_ns = action->at_ns;
@@ -203,7 +209,10 @@ int sto_owner_new(struct sto_lun *lun, const struct sto_owner_config *config,
     if (callbacks != NULL)
         owner->callbacks = *callbacks;
     owner->timer_ns = INT64_MAX;
-    owner->own = sto_own_new(&config->own);
+    if (owner->config.own.instance == 0 &&
+        getrandom(&owner->config.own.instance, sizeof(owner->config.own.instance), 0) < 0)
+        owner->config.own.instance = (uint32_t)getpid();
+    owner->own = sto_own_new(&owner->config.own);
     owner->gate = sto_gate_new(lun, gate_event, owner);
     if (owner->own == NULL || owner->gate == NULL || !allocate(owner)) {
         free_parts(owner);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 static void finish_with(struct owner_slot *slot, struct sto_own_result *result)
 {
@@ -64,7 +65,11 @@ static void submit(struct owner_slot *slot)
 
     if (rc < 0) {
         memset(&slot->op.result, 0, sizeof(slot->op.result));
-        slot->op.result.rc = rc == -EROFS ? STO_READ_ONLY : STO_NOT_SENT;
+        slot->op.result.rc = STO_NOT_SENT;
+        if (rc == -EROFS)
+            slot->op.result.rc = STO_READ_ONLY;
+        else if (rc == -EINVAL && sto_lun_facts(slot->owner->lun) != NULL)
+            slot->op.result.rc = STO_ILLEGAL; /* beyond the end: trying again does not help */
         finish(slot);
     }
 }
@@ -124,6 +129,8 @@ static void start_scsi(struct owner_slot *slot, enum sto_direction direction, vo
         cdb_bytes = sto_pr_in_cdb(STO_PR_READ_KEYS, (uint16_t)bytes, cdb);
     else if (slot->command.kind == STO_OWN_READ_RESERVATION)
         cdb_bytes = sto_pr_in_cdb(STO_PR_READ_RESERVATION, (uint16_t)bytes, cdb);
+    if (direction == STO_DIRECTION_IN)
+        memset(data, 0, bytes); /* a short answer must not be filled up by an earlier one */
     prepare(slot, STO_OP_SCSI, slot->command.session, one_op_done);
     memcpy(slot->op.cdb, cdb, sizeof(cdb));
     slot->op.cdb_bytes = cdb_bytes;
@@ -325,6 +332,7 @@ static void start(struct owner_slot *slot)
         area_io(slot, STO_OP_READ, 0, STO_RECORD_AREA_BYTES, record_read);
         break;
     case STO_OWN_WRITE_RECORD:
+        slot->command.record.written_s = (uint64_t)time(NULL);
         compose_area(slot);
         record_written(&slot->op);
         break;

@@ -51,7 +51,7 @@ void sto_record_encode(const struct sto_record *record, uint8_t sector[STO_RECOR
     hw_write_le16(&writer, record->handover_node);
     hw_write_le32(&writer, record->deadman_ms);
     hw_write_le32(&writer, record->store_ms);
-    hw_write_le32(&writer, 0);
+    hw_write_le32(&writer, record->instance);
     hw_write_le64(&writer, record->written_s);
     hw_write_bytes(&writer, wwid, sizeof(wwid));
     crc = hw_crc32c(sector, CRC_OFFSET);
@@ -96,7 +96,7 @@ int sto_record_decode(const uint8_t sector[STO_RECORD_BYTES], struct sto_record 
     record.handover_node = hw_read_le16(&reader);
     record.deadman_ms = hw_read_le32(&reader);
     record.store_ms = hw_read_le32(&reader);
-    hw_read_skip(&reader, 4);
+    record.instance = hw_read_le32(&reader);
     record.written_s = hw_read_le64(&reader);
     hw_read_bytes(&reader, record.wwid, sizeof(record.wwid));
     if (hw_reader_status(&reader) < 0 || version == 0 || state < STO_RECORD_FREE ||

@@ -39,8 +39,9 @@ struct sto_record {
     uint16_t node;
     uint16_t handover_node; /* 0: any */
     uint32_t generation;
-    uint8_t boot_id[16];           /* of the writer */
-    uint64_t sequence;             /* counts every record of this LUN */
+    uint8_t boot_id[16]; /* of the writer */
+    uint32_t instance;   /* of the writer: tells two processes of one boot apart; 0 = not told */
+    uint64_t sequence;   /* counts every record of this LUN */
     uint32_t deadman_ms, store_ms; /* T_deadman and T_store in force (timing.md) */
     uint64_t written_s;            /* writer's wall clock, for people only; never compared */
 };

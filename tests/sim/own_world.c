@@ -160,6 +160,7 @@ void world_start(struct world *world, struct world_node *node, uint32_t generati
     memcpy(config.own.cluster_uuid, cluster_uuid, 16);
     config.own.node = (uint16_t)node->id;
     config.own.boot_id[0] = (uint8_t)node->id;
+    config.own.instance = node->id * 100000 + node->incarnation;
     config.own.use_record = true;
     config.own.steady_check = true;
     config.own.command_ms = 2000;

@@ -217,6 +217,7 @@ static void act(struct machine *m, const struct sto_own_action *action)
         CU_ASSERT_TRUE(m->held && m->holds && m->mine == sto_own_key(m->own));
         m->open = true;
         break;
+    case STO_OWN_ACTION_GATE_RESET:
     case STO_OWN_ACTION_GATE_HOLD:
         m->open = false;
         m->out = false; /* the command that is out is forgotten with it */

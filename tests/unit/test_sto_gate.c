@@ -215,12 +215,12 @@ static void keeps_the_order(void)
 static void drains(void)
 {
     begin();
-    sto_gate_drain(t.gate); /* nothing there: told at once */
+    sto_gate_drain(t.gate, true); /* nothing there: told at once */
     CU_ASSERT_TRUE(t.event_count == 1 && t.events[0] == STO_GATE_DRAINED);
     CU_ASSERT_EQUAL(sto_gate_state(t.gate), STO_GATE_HELD);
     submit(0); /* waits while held, is let through by the drain */
     submit(1);
-    sto_gate_drain(t.gate);
+    sto_gate_drain(t.gate, true);
     submit(2); /* came after */
     CU_ASSERT_TRUE(t.out_count == 2 && out_is(0, 0) && out_is(1, 1));
     answer(0, STO_OK, 0);
@@ -234,11 +234,11 @@ static void drains(void)
     begin(); /* a drain that is disturbed is over; the next one goes on */
     sto_gate_open(t.gate);
     submit(0);
-    sto_gate_drain(t.gate);
+    sto_gate_drain(t.gate, true);
     answer(0, STO_UNKNOWN, 0);
     CU_ASSERT_TRUE(t.event_count == 1 && t.events[0] == STO_GATE_UNKNOWN);
     CU_ASSERT_EQUAL(sto_gate_state(t.gate), STO_GATE_HELD);
-    sto_gate_drain(t.gate);
+    sto_gate_drain(t.gate, true);
     CU_ASSERT_TRUE(out_is(0, 0));
     answer(0, STO_OK, 0);
     CU_ASSERT_EQUAL(t.events[t.event_count - 1], STO_GATE_DRAINED);
@@ -302,7 +302,7 @@ static void is_killed_for_good(void)
     t.requests[3].op.kind = STO_OP_FLUSH;
     CU_ASSERT_EQUAL(sto_gate_submit(t.gate, &t.requests[3]), -ESHUTDOWN);
     sto_gate_open(t.gate);
-    sto_gate_drain(t.gate);
+    sto_gate_drain(t.gate, true);
     sto_gate_hold(t.gate);
     CU_ASSERT_EQUAL(sto_gate_state(t.gate), STO_GATE_DEAD);
     answer(0, STO_CONFLICT, 0);

@@ -133,8 +133,12 @@ static void ends_as(bool takeover, bool force, enum sto_own_reason reason)
 
 static void judges_generations_of_records(void)
 {
+    given_record(MACHINE_OTHER, 5); /* its target lost the reservation: still not ours to claim */
+    ends_as(false, false, STO_OWN_REASON_HELD);
+    machine_fini(&m);
+
     given_record(MACHINE_OTHER, 5);
-    ends_as(false, false, STO_OWN_REASON_NONE);
+    ends_as(true, false, STO_OWN_REASON_NONE);
     machine_fini(&m);
 
     given_record(MACHINE_OTHER, 17); /* a free LUN is refused before it is touched */

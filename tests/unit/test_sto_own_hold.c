@@ -67,7 +67,7 @@ static void checks_with_every_answer(void)
     } rows[] = {
         { { .rc = STO_BUSY }, false, 17 },
         { { .rc = STO_UNIT_ATTENTION, .asc_ascq = 0x3f0e }, false, 17 },
-        { { .rc = STO_UNIT_ATTENTION, .asc_ascq = 0x2a01 }, true, 18 },
+        { { .rc = STO_UNIT_ATTENTION, .asc_ascq = 0x2a01 }, false, 17 },
         { { .rc = STO_UNIT_ATTENTION, .asc_ascq = 0x2a03 }, true, 18 },
         { { .rc = STO_UNIT_ATTENTION, .asc_ascq = 0x2900 }, true, 18 },
         { { .rc = STO_UNIT_ATTENTION, .asc_ascq = 0x2f00 }, true, 18 },

@@ -122,7 +122,7 @@ static void begin(uint64_t seed)
 {
     world = calloc(1, sizeof(*world));
     CU_ASSERT_PTR_NOT_NULL_FATAL(world);
-    while (!world_init(world, seed, false) || world->quirks.preempts_wrong) {
+    while (!world_init(world, seed, getenv("WT") != NULL) || world->quirks.preempts_wrong) {
         world_fini(world);
         seed += 1000;
     }
