@@ -152,7 +152,7 @@ const struct cli_verb cli_verbs_lun[] = {
       .run = CLI_RUN(cmd_lun_list) },
     { .path = "lun verify",
       .arguments = "URL",
-      .summary = "check that a LUN is whole and its storage keeps its promises",
+      .summary = "check a LUN and whether its storage keeps its promises",
       .text = "Reads both copies of the partition table, the description and the ownership record, "
               "compares the record with the reservation, and prints each check as ok, watch or "
               "BAD. Reads only, unless --probe is given.\n\n"

@@ -331,14 +331,6 @@ static void believe(struct sto_own *own)
     own_enter_owned(own);
 }
 
-/* Reservations may have changed behind the last look (2Ah), or with a reset (29h, 2Fh): a record
- * that can be written all the same proves nothing, a LUN that nobody holds takes any write. */
-static bool outdates_look(const struct sto_own_result *result)
-{
-    return result->rc == STO_UNIT_ATTENTION &&
-           (own_was_reset(result->asc_ascq) || own_reservations_changed(result->asc_ascq));
-}
-
 /* Answers that say "not executed" or "nobody knows": the same for each command of a claim. */
 static bool common_result(struct sto_own *own, const struct sto_own_result *result)
 {
@@ -354,7 +346,7 @@ static bool common_result(struct sto_own *own, const struct sto_own_result *resu
                         own->generation);
         else if (result->rc == STO_BUSY || *count > limit)
             own_send_later(own, *count);
-        else if (own->state == STO_OWN_RECORDING && outdates_look(result))
+        else if (own->state == STO_OWN_RECORDING && own_outdates_look(result))
             own_start_look(own, false);
         else
             own_send(own);

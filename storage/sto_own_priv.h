@@ -129,6 +129,14 @@ static inline bool own_was_reset(uint16_t asc_ascq)
     return asc_ascq >> 8 == 0x29 || asc_ascq >> 8 == 0x2f;
 }
 
+/* Reservations may have changed behind the last look (2Ah), or with a reset (29h, 2Fh): a record
+ * that can be written all the same proves nothing, a LUN that nobody holds takes any write. */
+static inline bool own_outdates_look(const struct sto_own_result *result)
+{
+    return result->rc == STO_UNIT_ATTENTION &&
+           (own_was_reset(result->asc_ascq) || own_reservations_changed(result->asc_ascq));
+}
+
 /* --- sto_own.c --- */
 void own_move(struct sto_own *own, enum sto_own_state to);
 struct sto_own_action *own_emit(struct sto_own *own, enum sto_own_action_kind kind);
