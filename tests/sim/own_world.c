@@ -77,7 +77,7 @@ static void issue_one(struct world *world, struct world_node *node, struct world
 
 void world_issue(struct world *world, struct world_node *node)
 {
-    for (unsigned i = 0; i < WORLD_DATA_BLOCKS && node->owner != NULL; i++) {
+    for (unsigned i = 0; i < WORLD_DATA_BLOCKS && node->owner != NULL && !world->quiet; i++) {
         if (!node->blocks[i].out && hw_prng_chance(&world->prng, 1, 2))
             issue_one(world, node, &node->blocks[i]);
     }
@@ -160,13 +160,13 @@ void world_start(struct world *world, struct world_node *node, uint32_t generati
     memcpy(config.own.cluster_uuid, cluster_uuid, 16);
     config.own.node = (uint16_t)node->id;
     config.own.boot_id[0] = (uint8_t)node->id;
-    config.own.instance = node->id * 100000 + node->incarnation;
+    config.own.instance = ++world->processes;
     config.own.use_record = true;
     config.own.steady_check = true;
     config.own.command_ms = 2000;
     config.own.barrier_ms = 6000;
     config.own.seed = world->seed * 31 + node->incarnation;
-    node->lun = sto_model_lun_new(world->net, (uint64_t)node->id * 16);
+    node->lun = sto_model_lun_new(world->net, node->port);
     if (node->lun == NULL || sto_owner_new(node->lun, &config, &callbacks, &node->owner) < 0) {
         sto_lun_close(node->lun);
         world_break(world, "out of memory");
@@ -346,6 +346,7 @@ bool world_init(struct world *world, uint64_t seed, bool trace)
     for (unsigned i = 0; i < WORLD_NODES; i++) {
         world->nodes[i].world = world;
         world->nodes[i].id = i + 1;
+        world->nodes[i].port = (uint64_t)(i + 1) * 16;
         for (unsigned block = 0; block < WORLD_DATA_BLOCKS; block++) {
             world->nodes[i].blocks[block].node = &world->nodes[i];
             world->nodes[i].blocks[block].block = block;

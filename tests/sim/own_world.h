@@ -37,7 +37,8 @@ struct world_block {
 
 struct world_node {
     struct world *world;
-    unsigned id; /* 1 to WORLD_NODES */
+    unsigned id;   /* 1 to WORLD_NODES */
+    uint64_t port; /* initiator port; the control session's is the next */
     struct sto_lun *lun;
     struct sto_owner *owner; /* NULL: the process is not there */
     unsigned incarnation;
@@ -65,9 +66,11 @@ struct world {
     struct sto_model_quirks quirks;
     struct world_node nodes[WORLD_NODES];
     uint32_t next_generation;
-    bool given_up;   /* somebody was told to release since a gate was opened last */
-    uint32_t opened; /* greatest grant whose gate was opened */
-    unsigned slow;   /* 1 in `slow` commands takes up to slow_ns inside the target; 0: none */
+    uint32_t processes; /* started so far */
+    bool quiet;         /* guests ask for nothing new */
+    bool given_up;      /* somebody was told to release since a gate was opened last */
+    uint32_t opened;    /* greatest grant whose gate was opened */
+    unsigned slow;      /* 1 in `slow` commands takes up to slow_ns inside the target; 0: none */
     int64_t slow_ns;
     /* per block: last acknowledged write */
     struct {

@@ -114,6 +114,40 @@ static void rogue_step(struct world *world)
     sto_model_advance(world->model, world->now_ns);
 }
 
+/* The same process is granted the LUN again, after whatever ended its ownership. */
+static void again_step(struct world *world)
+{
+    struct world_node *node = any_node(world);
+    struct sto_own_grant grant = { .takeover = true };
+
+    if (node->owner == NULL || node->stalled_until_ns > world->now_ns)
+        return;
+    if (hw_prng_chance(&world->prng, 1, 2))
+        sto_owner_stop(node->owner);
+    grant.generation = world_grant(world);
+    if (sto_owner_start(node->owner, &grant) < 0)
+        return; /* it owns it, or is on its way */
+    node->grant = grant.generation;
+    world_say(world, "n%u starts again under grant %u", node->id, node->grant);
+}
+
+/* The supervisor starts a second process under the same grant; the first one may only sleep. */
+static void twin_step(struct world *world)
+{
+    struct world_node *first = &world->nodes[0], *second = &world->nodes[WORLD_NODES - 1];
+
+    if (first->owner == NULL)
+        return;
+    world_kill(world, second);
+    second->id = first->id;
+    second->port =
+        hw_prng_chance(&world->prng, 1, 2) ? first->port : 16ull * (100 + world->processes);
+    first->stalled_until_ns = world->now_ns + (int64_t)hw_prng_below(&world->prng, 3000) * WORLD_MS;
+    sto_model_lun_break(first->lun, STO_SESSION_DATA);
+    world_say(world, "a twin of n%u", first->id);
+    world_start(world, second, first->grant, true);
+}
+
 static void release(struct world *world, struct world_node *node)
 {
     world->given_up = true;
@@ -138,7 +172,7 @@ static void random_step(struct world *world)
 {
     struct world_node *node = any_node(world);
 
-    switch (hw_prng_below(&world->prng, 18)) {
+    switch (hw_prng_below(&world->prng, 20)) {
     case 0:
     case 1:
     case 2:
@@ -178,6 +212,12 @@ static void random_step(struct world *world)
     case 13:
         leave_step(world);
         break;
+    case 16:
+        again_step(world);
+        break;
+    case 17:
+        twin_step(world);
+        break;
     case 14:
     case 15:
         world_say(world, "a zombie registers and writes");
@@ -213,6 +253,8 @@ static void must_settle(struct world *world)
         world->nodes[i].stalled_until_ns = 0;
         if (world->nodes[i].lun != NULL)
             sto_model_lun_cut(world->nodes[i].lun, false);
+        if (&world->nodes[i] != node && world->nodes[i].id == node->id)
+            world_kill(world, &world->nodes[i]); /* twins end with the faults */
     }
     world_start(world, node, world_grant(world), true);
     if (!world_run_until_open(world, node, 120000 * WORLD_MS)) {
@@ -220,7 +262,7 @@ static void must_settle(struct world *world)
                     node->grant, sto_own_state_name(sto_own_state(sto_owner_machine(node->owner))));
         return;
     }
-    node->open = false; /* issue nothing new */
+    world->quiet = true; /* guests ask for nothing new */
     world_run(world, world->now_ns + 20000 * WORLD_MS);
     if (!all_answered(node))
         world_break(world, "liveness: a request of n%u was never answered", node->id);
