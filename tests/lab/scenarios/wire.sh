@@ -86,8 +86,10 @@ scenario_late_data()
     at_owned
     dice 2
     [ "$DICE" -eq 0 ] || new_owner_fills || return 1
+    local filled=$DICE
     px "release up" || return 1
     expect_event A "$LAB_WAIT" conflict || return 1
+    [ "$filled" -ne 0 ] || unchanged_since_owned
     finish_takeover
 }
 
