@@ -182,6 +182,9 @@ check "the reservation is h2's" answers t 60 'target_holder 0' ':h2'
 check "h1 logs in" host_run h1 60 "iscsiadm -m session || \
     initiator_login $(san_portal h1) $SAN_IQN"
 D1=$(san_disk h1)
+# the session may still be recovering: its disk answers (a unit attention is an answer too) or is not there yet
+check "h1's disk answers" host_run h1 60 \
+    "(i=0; while [ \$i -lt 100 ]; do sg_turs $D1; case \$? in 0|6) exit 0 ;; esac; i=\$((i + 1)); sleep 0.2; done; exit 1)"
 check "a foreign program registers behind h2's back" host_run h1 60 \
     "sg_turs $D1; sg_persist -n --out --register-ignore --param-sark=0x1234 $D1"
 check "it cannot write" refused h1 60 \
