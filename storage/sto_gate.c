@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "storage/sto_sense.h"
+
 enum { BUSY_WAIT_NS = 10 * 1000 * 1000 };
 
 struct list {
@@ -119,8 +121,7 @@ static void pump(struct sto_gate *gate);
 /* Reservations changed, or a reset: commands of ours may be gone without an answer. */
 static bool attention_matters(uint16_t asc_ascq)
 {
-    return asc_ascq >> 8 == 0x29 || asc_ascq >> 8 == 0x2f ||
-           (asc_ascq >= 0x2a03 && asc_ascq <= 0x2a05);
+    return sto_sense_was_reset(asc_ascq) || sto_sense_reservations_changed(asc_ascq);
 }
 
 static void take_back(struct sto_gate *gate, struct sto_request *request)

@@ -270,7 +270,7 @@ static void disturbed(struct sto_own *own, const struct sto_own_event *event)
     if (holding && event->kind == STO_OWN_EVENT_DATA_CONFLICT)
         own_suspend(own, STO_OWN_REASON_CONFLICTED, false);
     else if (holding && event->kind == STO_OWN_EVENT_DATA_ATTENTION &&
-             own_reservations_changed(event->asc_ascq))
+             sto_sense_reservations_changed(event->asc_ascq))
         own_suspend(own, STO_OWN_REASON_CONFLICTED, false);
     else if (holding)
         own_suspend(own, STO_OWN_REASON_UNREACHABLE, true);

@@ -65,12 +65,12 @@ void own_hold_result(struct sto_own *own, const struct sto_own_result *result)
 {
     const struct sto_pr_reservation *reservation = result->reservation;
 
-    if (result->rc == STO_UNIT_ATTENTION && !own_was_reset(result->asc_ascq) &&
-        !own_reservations_changed(result->asc_ascq)) {
+    if (result->rc == STO_UNIT_ATTENTION && !sto_sense_was_reset(result->asc_ascq) &&
+        !sto_sense_reservations_changed(result->asc_ascq)) {
         own_send(own); /* nothing to do with ownership */
     } else if (result->rc == STO_UNIT_ATTENTION) {
         /* 2Ah: reservations changed. 29h, 2Fh: somebody reset; commands may have vanished. */
-        if (own_reservations_changed(result->asc_ascq))
+        if (sto_sense_reservations_changed(result->asc_ascq))
             own_suspend(own, STO_OWN_REASON_CONFLICTED, false);
         else
             own_suspend(own, STO_OWN_REASON_UNREACHABLE, true);

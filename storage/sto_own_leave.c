@@ -139,13 +139,13 @@ void own_leave_result(struct sto_own *own, const struct sto_own_result *result)
         undone(own, result);
     } else if (own->command.kind == STO_OWN_LOGOUT || result->rc == STO_OK) {
         next_command(own);
-    } else if (result->rc == STO_UNIT_ATTENTION && !own_was_reset(result->asc_ascq) &&
-               !own_reservations_changed(result->asc_ascq)) {
+    } else if (result->rc == STO_UNIT_ATTENTION && !sto_sense_was_reset(result->asc_ascq) &&
+               !sto_sense_reservations_changed(result->asc_ascq)) {
         own_send(own);
     } else if (result->rc == STO_BUSY) {
         own_send_later(own, ++own->busy);
-    } else if (result->rc == STO_CONFLICT ||
-               (result->rc == STO_UNIT_ATTENTION && own_reservations_changed(result->asc_ascq))) {
+    } else if (result->rc == STO_CONFLICT || (result->rc == STO_UNIT_ATTENTION &&
+                                              sto_sense_reservations_changed(result->asc_ascq))) {
         own_suspend(own, STO_OWN_REASON_CONFLICTED, false);
     } else {
         own_suspend(own, STO_OWN_REASON_UNREACHABLE, true);

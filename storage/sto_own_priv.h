@@ -10,6 +10,7 @@
 
 #include "common/hw_prng.h"
 #include "storage/sto_own.h"
+#include "storage/sto_sense.h"
 
 /*
  * Deliberate faults, only ever built into test binaries: the lab and the model must turn red.
@@ -117,24 +118,12 @@ struct sto_own {
     uint32_t end_generation;
 };
 
-/* A unit attention that says "reservations or registrations changed" (SPC-4 4.5.6 table 45). */
-static inline bool own_reservations_changed(uint16_t asc_ascq)
-{
-    return asc_ascq >= 0x2a03 && asc_ascq <= 0x2a05;
-}
-
-/* A unit attention behind which commands may have vanished: reset or commands cleared. */
-static inline bool own_was_reset(uint16_t asc_ascq)
-{
-    return asc_ascq >> 8 == 0x29 || asc_ascq >> 8 == 0x2f;
-}
-
 /* Reservations may have changed behind the last look (2Ah), or with a reset (29h, 2Fh): a record
  * that can be written all the same proves nothing, a LUN that nobody holds takes any write. */
 static inline bool own_outdates_look(const struct sto_own_result *result)
 {
-    return result->rc == STO_UNIT_ATTENTION &&
-           (own_was_reset(result->asc_ascq) || own_reservations_changed(result->asc_ascq));
+    return result->rc == STO_UNIT_ATTENTION && (sto_sense_was_reset(result->asc_ascq) ||
+                                                sto_sense_reservations_changed(result->asc_ascq));
 }
 
 /* --- sto_own.c --- */

@@ -76,4 +76,16 @@ void sto_sense_judge_parsed(const struct sto_sense *sense, struct sto_result *re
 /* The words for an admin of codes met often ("power on or reset", "no medium"); NULL if none. */
 const char *sto_sense_words(uint8_t key, uint16_t asc_ascq);
 
+/* A unit attention that says "reservations or registrations changed" (SPC-4 4.5.6 table 45). */
+static inline bool sto_sense_reservations_changed(uint16_t asc_ascq)
+{
+    return asc_ascq >= 0x2a03 && asc_ascq <= 0x2a05;
+}
+
+/* A unit attention behind which commands may have vanished: reset or commands cleared. */
+static inline bool sto_sense_was_reset(uint16_t asc_ascq)
+{
+    return asc_ascq >> 8 == 0x29 || asc_ascq >> 8 == 0x2f;
+}
+
 #endif
