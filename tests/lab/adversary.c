@@ -117,6 +117,23 @@ static void act(struct adversary *adversary)
         adv_write_fill(adversary);
 }
 
+/*
+ * Whether none of the stopped opcodes is left on our side of the wire. Their data is short and goes
+ * with the command, unless the target has to ask for it (R2T): then only the answer says so.
+ */
+static bool is_quiet(const struct adversary *adversary)
+{
+    if (adversary->session == NULL || adversary->broken)
+        return true;
+    for (uint64_t i = 0; adversary->options.r2t && i < adversary->options.depth; i++) {
+        const struct adv_slot *slot = &adversary->slots[i];
+
+        if (slot->busy && adversary->options.until_quiet[slot->op])
+            return false;
+    }
+    return iscsi_out_queue_length(adversary->session) == 0;
+}
+
 /* One line each, once: the lab waits for these instead of sleeping. */
 static void say_progress(struct adversary *adversary)
 {
@@ -124,10 +141,7 @@ static void say_progress(struct adversary *adversary)
         adversary->flooding_said = true;
         printf("{\"event\":\"flooding\"}\n");
     }
-    /* quiet: none of the stopped opcodes is left on our side of the wire */
-    if (adversary->quiet && !adversary->quiet_said &&
-        (adversary->session == NULL || adversary->broken ||
-         iscsi_out_queue_length(adversary->session) == 0)) {
+    if (adversary->quiet && !adversary->quiet_said && is_quiet(adversary)) {
         adversary->quiet_said = true;
         printf("{\"event\":\"quiet\"}\n");
     }

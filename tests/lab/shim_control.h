@@ -33,6 +33,7 @@ struct lab_shim_control {
     uint64_t released;   /* STUCK: raised to let the caught ones go */
     /* counters, written by the shim */
     uint64_t seen;         /* the victim's writes that arrived */
+    uint64_t last_kind;    /* the kind in the stamp of the last of them: its opcode */
     uint64_t delayed;      /* of them, delayed */
     uint64_t stuck_now;    /* caught and not yet released */
     uint64_t waiting;      /* arrived, not yet landed */

@@ -151,6 +151,7 @@ static bool before_write(const void *bytes, size_t length, off64_t at)
         return false;
     ADD(control->waiting, 1);
     uint64_t arrival = ADD(control->seen, 1);
+    STORE(control->last_kind, stamped ? stamp.kind : 0);
     /* WRITE SAME arrives as one write for each block: one command is delayed once */
     if (!stamped || (uint64_t)at == stamp.lba * LAB_STAMP_BYTES)
         delay_chosen(control, stamped ? stamp.number : arrival);
