@@ -67,6 +67,10 @@ static void print_layout(FILE *out, const struct cli_view *view)
     const struct sto_layout *layout = &view->layout;
     char size[STO_SIZE_TEXT_BYTES], at[STO_SIZE_TEXT_BYTES];
 
+    if (view->layout_rc == -EBADE) {
+        (void)fprintf(out, "  layout        not readable while another session holds the LUN\n");
+        return;
+    }
     if (view->layout_rc < 0) {
         (void)fprintf(out, "  layout        %s\n", view->layout_error.reason);
         for (unsigned i = 0; i < view->findings.count; i++)

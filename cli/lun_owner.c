@@ -11,6 +11,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "storage/sto_presence.h"
 
 enum { BARRIER_MS = 15000, GRACE_MS = 10000 };
 
@@ -133,6 +136,10 @@ int cli_owner_claim(struct cli_lun *lun, const struct cli_owner_wish *wish,
     int rc;
 
     memset(ret_owner, 0, sizeof(*ret_owner));
+    rc = sto_presence_take(&lun->url, wish->identity->cluster_uuid, wish->identity->node,
+                           &ret_owner->presence_fd, error);
+    if (rc < 0)
+        return rc;
     memcpy(config.own.cluster_uuid, wish->identity->cluster_uuid, STO_GUID_BYTES);
     read_boot_id(config.own.boot_id);
     config.own.node = wish->identity->node;
@@ -145,12 +152,16 @@ int cli_owner_claim(struct cli_lun *lun, const struct cli_owner_wish *wish,
     /* the owner brings its own sessions up: those of the look before are ended in order */
     cli_lun_close(lun);
     rc = sto_lun_open(&lun->url, &lun->options, &own_lun, error);
-    if (rc < 0)
-        return rc;
-    rc = sto_owner_new(own_lun, &config, &callbacks, &ret_owner->owner);
+    if (rc == 0) {
+        rc = sto_owner_new(own_lun, &config, &callbacks, &ret_owner->owner);
+        if (rc < 0) {
+            sto_lun_close(own_lun);
+            (void)hw_error_set(error, HW_ERROR_FAILED, -rc, "memory", "ran out", "");
+        }
+    }
     if (rc < 0) {
-        sto_lun_close(own_lun);
-        return hw_error_set(error, HW_ERROR_FAILED, -rc, "memory", "ran out", "");
+        (void)close(ret_owner->presence_fd);
+        return rc;
     }
     ret_owner->name = sto_lun_name(sto_owner_lun(ret_owner->owner));
     rc = sto_owner_start(ret_owner->owner, &grant);
@@ -188,6 +199,9 @@ int cli_owner_hand_over(struct cli_owner *owner, uint16_t node, struct hw_error 
 
 void cli_owner_close(struct cli_owner *owner)
 {
+    if (owner->owner == NULL)
+        return;
     sto_owner_free(owner->owner);
     owner->owner = NULL;
+    (void)close(owner->presence_fd);
 }

@@ -11,6 +11,7 @@
 
 struct cli_owner {
     struct sto_owner *owner; /* NULL: nothing is owned */
+    int presence_fd;         /* this node's name on the LUN, while `owner` is there */
     const char *name;        /* of the LUN in messages; the LUN's own */
     /* the last notice */
     bool told;

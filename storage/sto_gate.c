@@ -15,7 +15,14 @@
 
 #include "storage/sto_sense.h"
 
-enum { BUSY_WAIT_NS = 10 * 1000 * 1000 };
+/* Deliberate faults, only ever built into test binaries: the simulator must turn red. */
+#ifdef STO_MUTATE_LEASE_NOT_IN_DRAIN
+#define GATE_LEASE_COUNTS (gate->state == STO_GATE_OPEN)
+#else
+#define GATE_LEASE_COUNTS true
+#endif
+
+enum { BUSY_WAIT_NS = 10 * 1000 * 1000, ABORTS_MAX = 5 };
 
 struct list {
     struct sto_request *first, *last;
@@ -135,7 +142,7 @@ static void take_back(struct sto_gate *gate, struct sto_request *request)
     list_insert(&gate->waiting, request);
     if (result.rc == STO_CONFLICT)
         shut(gate, STO_GATE_CONFLICT, 0);
-    else if (result.rc == STO_BUSY)
+    else if (result.rc == STO_BUSY || result.rc == STO_ABORTED)
         gate->busy_until_ns = hw_clock_now_ns(sto_lun_clock(gate->lun)) + BUSY_WAIT_NS;
     else if (result.rc != STO_UNIT_ATTENTION)
         shut(gate, STO_GATE_UNKNOWN, 0);
@@ -159,6 +166,12 @@ static void op_done(struct sto_op *op)
     case STO_UNKNOWN:
     case STO_LOGIN_REFUSED:
         take_back(gate, request);
+        break;
+    case STO_ABORTED: /* "may be able to recover by trying the command again" (SPC-4 table 41) */
+        if (++request->aborts < ABORTS_MAX)
+            take_back(gate, request);
+        else
+            finish(gate, request);
         break;
     default: /* executed, or refused for a reason that the guest must see */
         finish(gate, request);
@@ -212,7 +225,7 @@ static void pump(struct sto_gate *gate)
         if (now_ns < gate->busy_until_ns)
             break;
         gate->busy_until_ns = 0;
-        if (now_ns >= gate->lease_until_ns) { /* judged at each submit (timing.md, Feed) */
+        if (GATE_LEASE_COUNTS && now_ns >= gate->lease_until_ns) { /* at each submit (timing.md) */
             shut(gate, STO_GATE_EXPIRED, 0);
             break;
         }
@@ -232,6 +245,7 @@ int sto_gate_submit(struct sto_gate *gate, struct sto_request *request)
     request->gate = gate;
     request->number = ++gate->last_number;
     request->flying = request->sent_once = false;
+    request->aborts = 0;
     request->next = request->previous = NULL;
     gate->stats.submitted++;
     list_insert(&gate->waiting, request);

@@ -41,6 +41,7 @@ struct sto_request {
     struct sto_request *next, *previous;
     uint64_t number;
     bool flying, sent_once;
+    unsigned aborts; /* how often the target aborted it, since it was taken */
 };
 
 struct sto_gate_stats {

@@ -62,6 +62,7 @@ enum sto_rc {
     STO_READ_ONLY,      /* DATA PROTECT */
     STO_NO_SPACE,       /* thin LUN out of space (27/07), ENOSPC */
     STO_MEDIUM,         /* MEDIUM, HARDWARE or other error: nothing can be said of the data */
+    STO_ABORTED,        /* ABORTED COMMAND: part of it may have been executed, no more will be */
     STO_SHORT,          /* fewer bytes moved than asked */
     STO_NOT_SENT,       /* the session is down: never left this process */
     STO_UNKNOWN,        /* UNKNOWN OUTCOME: timed out, cancelled, connection lost: may be executed

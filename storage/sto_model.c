@@ -195,7 +195,8 @@ static void execute_rw(struct sto_model *model, struct model_pending *pending,
 
 static void execute(struct sto_model *model, struct model_pending *pending)
 {
-    struct sto_model_reply *reply = &pending->reply;
+    struct sto_model_reply unheard = { 0 },
+                           *reply = pending->disturbed ? &unheard : &pending->reply;
     struct extent extent;
     bool write;
 
@@ -266,6 +267,10 @@ static void judge(struct sto_model *model, struct model_pending *pending)
     } else if (!model_pr_allows(model, session->identity, pending->cdb[0])) {
         pending->reply.status = 0x18;
         pending->judged = true;
+    } else if (model->config.disturbs != NULL &&
+               model->config.disturbs(model->config.context, pending->cdb, &pending->reply,
+                                      &pending->disturbed)) {
+        pending->judged = !pending->disturbed;
     }
 }
 

@@ -58,6 +58,11 @@ struct sto_model_config {
     uint64_t blocks;
     /* Told of every write that lands, at the time it lands. May be NULL. */
     void (*landed)(void *context, int nexus, uint64_t lba, const uint8_t *data, size_t bytes);
+    /* May answer a command that passed attentions and reservation out of turn: BUSY or TASK SET
+     * FULL (not executed), ABORTED COMMAND (executed all the same if `executed` says so). True:
+     * `reply` is the answer. NULL: never. */
+    bool (*disturbs)(void *context, const uint8_t cdb[16], struct sto_model_reply *reply,
+                     bool *executed);
     void *context;
 };
 

@@ -29,7 +29,8 @@ struct model_pending {
     int nexus;
     uint64_t identity;
     int64_t due_ns;
-    bool judged; /* the reply was decided on arrival */
+    bool judged;    /* the reply was decided on arrival */
+    bool disturbed; /* executed, but answered with `reply` as decided on arrival */
     bool resets;
     uint8_t cdb[16];
     uint8_t *data;

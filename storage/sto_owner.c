@@ -99,7 +99,11 @@ static void act(struct sto_owner *owner, const struct sto_own_action *action)
         break;
     case STO_OWN_ACTION_DRAIN:
         owner->gate_wanted = false;
+#ifdef STO_MUTATE_DRAIN_FORBIDDEN /* only ever in test binaries */
+        sto_gate_drain(owner->gate, true);
+#else
         sto_gate_drain(owner->gate, !owner->forbidden);
+#endif
         break;
     case STO_OWN_ACTION_CONFIRMED:
         owner->confirmed_ns = action->at_ns;

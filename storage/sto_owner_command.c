@@ -12,6 +12,15 @@
 #include <string.h>
 #include <time.h>
 
+/* The answer of one operation, as the machine wants it: a command that the target aborted may have
+ * been executed in part, and only a new look tells. */
+static struct sto_own_result result_of(const struct sto_result *from)
+{
+    return (struct sto_own_result) { .rc = from->rc == STO_ABORTED ? STO_UNKNOWN : from->rc,
+                                     .asc_ascq = from->asc_ascq,
+                                     .sent_ns = from->sent_ns };
+}
+
 static void finish_with(struct owner_slot *slot, struct sto_own_result *result)
 {
     struct sto_owner *owner = slot->owner;
@@ -26,9 +35,7 @@ static void finish_with(struct owner_slot *slot, struct sto_own_result *result)
 static void finish(struct owner_slot *slot)
 {
     const struct sto_result *from = &slot->op.result;
-    struct sto_own_result result = { .rc = from->rc,
-                                     .asc_ascq = from->asc_ascq,
-                                     .sent_ns = from->sent_ns };
+    struct sto_own_result result = result_of(from);
 
     if (slot->command.kind == STO_OWN_LUN_RESET && from->rc == STO_OK && from->tmf_response != 0)
         result.rc = STO_UNSUPPORTED;
@@ -40,9 +47,7 @@ static void finish(struct owner_slot *slot)
 static void finish_keys(struct owner_slot *slot)
 {
     const struct sto_result *from = &slot->op.result;
-    struct sto_own_result result = { .rc = from->rc,
-                                     .asc_ascq = from->asc_ascq,
-                                     .sent_ns = from->sent_ns };
+    struct sto_own_result result = result_of(from);
     struct sto_owner *owner = slot->owner;
 
     if (result.rc == STO_SHORT)
@@ -187,9 +192,7 @@ static void record_read(struct sto_op *op)
 {
     struct owner_slot *slot = op->context;
     struct sto_owner *owner = slot->owner;
-    struct sto_own_result result = { .rc = op->result.rc,
-                                     .asc_ascq = op->result.asc_ascq,
-                                     .sent_ns = op->result.sent_ns };
+    struct sto_own_result result = result_of(&op->result);
 
     if (result.rc == STO_OK) {
         memcpy(owner->area, slot->area, STO_RECORD_AREA_BYTES);

@@ -29,6 +29,8 @@ const char *sto_rc_name(enum sto_rc rc)
         return "no-space";
     case STO_MEDIUM:
         return "medium-error";
+    case STO_ABORTED:
+        return "aborted";
     case STO_SHORT:
         return "short";
     case STO_NOT_SENT:

@@ -100,6 +100,8 @@ static enum sto_rc judge_key(const struct sto_sense *sense)
         return sense->asc_ascq == STO_ASC_THIN_OUT_OF_SPACE ? STO_NO_SPACE : STO_READ_ONLY;
     case STO_SENSE_MISCOMPARE:
         return STO_MISCOMPARE;
+    case STO_SENSE_ABORTED_COMMAND:
+        return STO_ABORTED;
     default:
         return STO_MEDIUM;
     }

@@ -148,8 +148,37 @@ admin_in_order()
     json "bench reads" '.results | length == 2' lun bench "$url" --seconds 1
     # shellcheck disable=SC2046
     json "bench writes under ownership" '.results | length == 4' lun bench "$url" --seconds 1 --write $(as 1 100)
+    alive
     printf '# all\n%s\n\n' "$url" >list
     json "list from a file" 'length == 1 and .[0].record.state == "free"' lun list --from list
+}
+
+# a process of this node that owns the LUN is not robbed by another one of the same node
+alive()
+{
+    local bench verb
+    # shellcheck disable=SC2046
+    ns_run "$NODE" "$HAWSER" lun bench "$url" --seconds 2 --write $(as 1 120) >bench.txt 2>&1 </dev/null &
+    bench=$!
+    wait_until 20 holds_it || tap_not_ok "bench owns the LUN" "$(cat bench.txt)"
+    for verb in claim release; do
+        # shellcheck disable=SC2046
+        hawser lun "$verb" "$url" $(as 1 140)
+        if [ "$STATUS" -eq 3 ] && grep -qE 'process [0-9]+ .hawser. of this node acts on it' stderr; then
+            tap_ok "$verb beside a living owner of this node"
+        else
+            tap_not_ok "$verb beside a living owner of this node" "exit status $STATUS: $(cat stdout stderr)"
+        fi
+    done
+    good "the layout of a held LUN is not called broken" 'layout +not readable while another' lun show "$url"
+    wait "$bench"
+    tap_check "the living owner goes on to its end" [ "$?" -eq 0 ]
+}
+
+holds_it()
+{
+    hawser lun list "$url"
+    grep -q 'owner node 1' stdout
 }
 
 wrong_words()

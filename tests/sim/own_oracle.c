@@ -4,7 +4,9 @@
  *   stale    no write of an earlier grant lands once the gate of a later one was opened (data
  *            blocks by their stamp, the ownership record by its generation);
  *   order    no write lands on a block after a newer one of it was acknowledged;
- *   read     what an open owner reads is not older than what was acknowledged.
+ *   read     what an open owner reads is not older than what was acknowledged;
+ *   right    no request was handed to the LUN after the storage lease ran out, nor while the gate
+ *            was forbidden to open.
  */
 #include "config.h"
 
@@ -89,6 +91,47 @@ static bool older(const struct stamp *stamp, uint32_t tenure, uint64_t number)
     return stamp->tenure < tenure || (stamp->tenure == tenure && stamp->number < number);
 }
 
+void world_note_right(struct world_node *node)
+{
+    struct world_right right = { .from_ns = node->world->now_ns,
+                                 .until_ns = INT64_MAX,
+                                 .forbidden = node->forbidden };
+    const struct world_right *last =
+        &node->rights[(node->right_count + WORLD_RIGHTS - 1) % WORLD_RIGHTS];
+
+    if (node->owner == NULL)
+        return;
+    if (node->world->lease_ms != 0)
+        right.until_ns =
+            sto_owner_confirmed_ns(node->owner) + (int64_t)node->world->lease_ms * WORLD_MS;
+    if (node->right_count > 0 && last->until_ns == right.until_ns &&
+        last->forbidden == right.forbidden)
+        return;
+    node->rights[node->right_count++ % WORLD_RIGHTS] = right;
+}
+
+/* Was any right that held at the instant of sending good enough? Rights change within an instant,
+ * so the one before counts, too. */
+static void judge_right(const struct world_node *node, int64_t sent_ns)
+{
+    unsigned oldest = node->right_count > WORLD_RIGHTS ? node->right_count - WORLD_RIGHTS : 0;
+
+    for (unsigned i = node->right_count; i > oldest; i--) {
+        const struct world_right *right = &node->rights[(i - 1) % WORLD_RIGHTS];
+
+        if (right->from_ns > sent_ns)
+            continue;
+        if (!right->forbidden && sent_ns < right->until_ns)
+            return;
+        if (right->from_ns < sent_ns) {
+            world_break(node->world, "right: n%u sent a request at %.3f %s", node->id,
+                        (double)sent_ns / 1e6,
+                        right->forbidden ? "while its gate was forbidden" : "after its lease");
+            return;
+        }
+    }
+}
+
 void world_request_done(struct sto_request *request)
 {
     struct world_block *slot = request->context;
@@ -96,6 +139,8 @@ void world_request_done(struct sto_request *request)
     struct stamp stamp;
 
     slot->out = false;
+    if (request->op.result.sent_ns != 0)
+        judge_right(slot->node, request->op.result.sent_ns);
     if (request->op.result.rc != STO_OK)
         return;
     if (slot->writes) {

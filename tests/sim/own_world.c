@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The ownership world: clock, nodes and guests. What may happen to a write is judged in
- * own_oracle.c.
+ * The ownership world: clock and nodes. What guests ask for is in own_guest.c, what may happen
+ * to a write is judged in own_oracle.c.
  */
 #include "config.h"
 
@@ -43,44 +43,6 @@ void world_break(struct world *world, const char *format, ...)
 static int64_t world_now(void *context)
 {
     return ((const struct world *)context)->now_ns;
-}
-
-/* --- guests --- */
-
-static void issue_one(struct world *world, struct world_node *node, struct world_block *slot)
-{
-    slot->writes = !hw_prng_chance(&world->prng, 1, 4);
-    memset(&slot->request, 0, sizeof(slot->request));
-    if (slot->writes) {
-        slot->tenure = node->grant;
-        slot->number = ++world->numbers;
-        world_stamp(slot->data, slot->tenure, slot->number);
-        world->stats.writes++;
-    } else { /* remember what was acknowledged before the read was asked for */
-        slot->tenure = world->acked[slot->block].tenure;
-        slot->number = world->acked[slot->block].number;
-        world->stats.reads++;
-    }
-    slot->iov = (struct iovec) { .iov_base = slot->data, .iov_len = sizeof(slot->data) };
-    slot->request.op.kind = slot->writes ? STO_OP_WRITE : STO_OP_READ;
-    slot->request.op.offset_bytes =
-        ((uint64_t)WORLD_META_BLOCKS + slot->block) * STO_MODEL_BLOCK_BYTES;
-    slot->request.op.iov = &slot->iov;
-    slot->request.op.iov_count = 1;
-    slot->request.op.timeout_ms = 3000;
-    slot->request.done = world_request_done;
-    slot->request.context = slot;
-    slot->out = true;
-    if (sto_owner_submit(node->owner, &slot->request) < 0)
-        slot->out = false;
-}
-
-void world_issue(struct world *world, struct world_node *node)
-{
-    for (unsigned i = 0; i < WORLD_DATA_BLOCKS && node->owner != NULL && !world->quiet; i++) {
-        if (!node->blocks[i].out && hw_prng_chance(&world->prng, 1, 2))
-            issue_one(world, node, &node->blocks[i]);
-    }
 }
 
 /* --- nodes --- */
@@ -145,6 +107,7 @@ void world_kill(struct world *world, struct world_node *node)
     node->owner = NULL;
     node->lun = NULL;
     node->open = false;
+    node->right_count = 0;
 }
 
 void world_start(struct world *world, struct world_node *node, uint32_t generation, bool takeover)
@@ -166,6 +129,7 @@ void world_start(struct world *world, struct world_node *node, uint32_t generati
     config.own.command_ms = 2000;
     config.own.barrier_ms = 6000;
     config.own.seed = world->seed * 31 + node->incarnation;
+    config.lease_ms = world->lease_ms;
     node->lun = sto_model_lun_new(world->net, node->port);
     if (node->lun == NULL || sto_owner_new(node->lun, &config, &callbacks, &node->owner) < 0) {
         sto_lun_close(node->lun);
@@ -174,6 +138,8 @@ void world_start(struct world *world, struct world_node *node, uint32_t generati
     }
     sto_model_lun_cut(node->lun, node->cut);
     node->grant = generation;
+    sto_owner_allow(node->owner, !node->forbidden);
+    world_note_right(node);
     if (sto_owner_start(node->owner, &grant) < 0)
         world_break(world, "a fresh machine refused grant %u", generation);
 }
@@ -223,6 +189,7 @@ static void service_nodes(struct world *world)
 
         if (runs(world, node) && node_next_ns(world, node) <= world->now_ns)
             sto_owner_service(node->owner, 0);
+        world_note_right(node);
         if (runs(world, node) && node->open && node->issue_ns <= world->now_ns) {
             world_issue(world, node);
             node->issue_ns = world->now_ns + (int64_t)hw_prng_below(&world->prng, 30) * WORLD_MS;
@@ -272,6 +239,14 @@ void world_run(struct world *world, int64_t until_ns)
         world->now_ns = until_ns;
 }
 
+void world_allow(struct world_node *node, bool allowed)
+{
+    node->forbidden = !allowed;
+    if (node->owner != NULL)
+        sto_owner_allow(node->owner, allowed);
+    world_note_right(node);
+}
+
 bool world_run_until_open(struct world *world, const struct world_node *node, int64_t limit_ns)
 {
     int64_t end_ns = world->now_ns + limit_ns;
@@ -294,6 +269,30 @@ static int64_t takes_ns(void *context, const uint8_t cdb[16], bool reset)
     return ns;
 }
 
+static bool disturbs(void *context, const uint8_t cdb[16], struct sto_model_reply *reply,
+                     bool *executed)
+{
+    struct world *world = context;
+
+    (void)cdb;
+    if (world->disturbed == 0 || !hw_prng_chance(&world->prng, 1, world->disturbed))
+        return false;
+    *executed = false;
+    switch (hw_prng_below(&world->prng, 3)) {
+    case 0:
+        reply->status = 0x08; /* BUSY */
+        break;
+    case 1:
+        reply->status = 0x28; /* TASK SET FULL */
+        break;
+    default: /* ABORTED COMMAND, sometimes after the fact */
+        *reply = (struct sto_model_reply) { .status = 0x02, .sense_key = 0x0b };
+        *executed = hw_prng_chance(&world->prng, 1, 2);
+        break;
+    }
+    return true;
+}
+
 static void draw(struct world *world)
 {
     static const int64_t slow_ms[] = { 50, 500, 3000, 9000 };
@@ -307,6 +306,8 @@ static void draw(struct world *world)
     world->quirks.unregister_uncounted = hw_prng_chance(&world->prng, 1, 2);
     world->quirks.hides_capacity = hw_prng_chance(&world->prng, 1, 2);
     world->quirks.names_reset = hw_prng_chance(&world->prng, 1, 2);
+    world->lease_ms = hw_prng_chance(&world->prng, 1, 3) ? 1500 : 0;
+    world->disturbed = hw_prng_chance(&world->prng, 1, 3) ? 40 : 0;
 }
 
 static bool write_first_record(struct world *world)
@@ -324,6 +325,7 @@ bool world_init(struct world *world, uint64_t seed, bool trace)
 {
     struct sto_model_config model = { .blocks = WORLD_META_BLOCKS + WORLD_DATA_BLOCKS,
                                       .landed = world_landed,
+                                      .disturbs = disturbs,
                                       .context = world };
     struct sto_model_net_config net = {
         .takes_ns = takes_ns, .context = world, .latency_ns = 50000, .late_ns = 4000 * WORLD_MS

@@ -17,6 +17,7 @@ enum {
     WORLD_DATA_BLOCKS = 12,
     WORLD_RESETS = 64,
     WORLD_WHY_BYTES = 256,
+    WORLD_RIGHTS = 256,
 };
 
 #define WORLD_MS ((int64_t)1000000)
@@ -35,6 +36,13 @@ struct world_block {
     uint64_t number;
 };
 
+/* What a node's gate might do from a moment on. */
+struct world_right {
+    int64_t from_ns;
+    int64_t until_ns; /* lease; INT64_MAX = none */
+    bool forbidden;
+};
+
 struct world_node {
     struct world *world;
     unsigned id;   /* 1 to WORLD_NODES */
@@ -47,6 +55,9 @@ struct world_node {
     int64_t stalled_until_ns;
     int64_t issue_ns; /* when its guest asks for something next */
     uint32_t grant;   /* generation of the grant it works under */
+    bool forbidden;   /* by sto_owner_allow() */
+    unsigned right_count;
+    struct world_right rights[WORLD_RIGHTS]; /* the newest; number n is at n % WORLD_RIGHTS */
     struct world_block blocks[WORLD_DATA_BLOCKS];
 };
 
@@ -72,6 +83,8 @@ struct world {
     uint32_t opened;    /* greatest grant whose gate was opened */
     unsigned slow;      /* 1 in `slow` commands takes up to slow_ns inside the target; 0: none */
     int64_t slow_ns;
+    uint32_t lease_ms;  /* T_store of the owners; 0: none */
+    unsigned disturbed; /* 1 in `disturbed` commands is answered out of turn; 0: none */
     /* per block: last acknowledged write */
     struct {
         uint32_t tenure;
@@ -97,6 +110,10 @@ bool world_run_until_open(struct world *world, const struct world_node *node, in
 
 /* Start (again) a process on `node` under the grant `generation`. */
 void world_start(struct world *world, struct world_node *node, uint32_t generation, bool takeover);
+/* The gate may not open (false) or may again. */
+void world_allow(struct world_node *node, bool allowed);
+/* Note what the node's gate may do from now on, if that changed. */
+void world_note_right(struct world_node *node);
 /* The process dies: no goodbye. */
 void world_kill(struct world *world, struct world_node *node);
 /* The next block of generations. */

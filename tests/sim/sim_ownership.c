@@ -16,7 +16,7 @@
 
 #include "own_world.h"
 
-enum { QUICK_SEEDS = 3000, STEPS_MAX = 40 };
+enum { QUICK_SEEDS = 3000, HUNT_SEEDS = 8000, STEPS_MAX = 40 };
 
 static struct world_node *any_node(struct world *world)
 {
@@ -154,6 +154,13 @@ static void release(struct world *world, struct world_node *node)
     sto_owner_release(node->owner);
 }
 
+static void stall(struct world *world, struct world_node *node, uint64_t most_ms)
+{
+    node->stalled_until_ns =
+        world->now_ns + (int64_t)hw_prng_below(&world->prng, most_ms) * WORLD_MS;
+    world_say(world, "n%u stalls", node->id);
+}
+
 static void leave_step(struct world *world)
 {
     struct world_node *node = any_node(world);
@@ -166,13 +173,15 @@ static void leave_step(struct world *world)
         sto_owner_hand_over(node->owner, 0);
     else
         release(world, node);
+    if (hw_prng_chance(&world->prng, 1, 2)) /* in the middle of it */
+        stall(world, node, 4000);
 }
 
 static void random_step(struct world *world)
 {
     struct world_node *node = any_node(world);
 
-    switch (hw_prng_below(&world->prng, 20)) {
+    switch (hw_prng_below(&world->prng, 22)) {
     case 0:
     case 1:
     case 2:
@@ -183,9 +192,7 @@ static void random_step(struct world *world)
         break;
     case 4:
     case 5:
-        node->stalled_until_ns =
-            world->now_ns + (int64_t)hw_prng_below(&world->prng, 12000) * WORLD_MS;
-        world_say(world, "n%u stalls", node->id);
+        stall(world, node, 12000);
         break;
     case 6:
     case 7:
@@ -218,6 +225,11 @@ static void random_step(struct world *world)
     case 17:
         twin_step(world);
         break;
+    case 18:
+        world_say(world, "n%u gate %s", node->id, node->forbidden ? "allowed" : "forbidden");
+        if (node->stalled_until_ns <= world->now_ns)
+            world_allow(node, node->forbidden);
+        break;
     case 14:
     case 15:
         world_say(world, "a zombie registers and writes");
@@ -248,9 +260,11 @@ static void must_settle(struct world *world)
 
     world_say(world, "faults end");
     world->slow = 0;
+    world->disturbed = 0;
     for (unsigned i = 0; i < WORLD_NODES; i++) {
         world->nodes[i].cut = false;
         world->nodes[i].stalled_until_ns = 0;
+        world_allow(&world->nodes[i], true);
         if (world->nodes[i].lun != NULL)
             sto_model_lun_cut(world->nodes[i].lun, false);
         if (&world->nodes[i] != node && world->nodes[i].id == node->id)
@@ -350,9 +364,9 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "--seed") == 0)
         return schedule(strtoull(argv[2], NULL, 10), true, &stats) ? 0 : 1;
     if (argc == 2 && strcmp(argv[1], "--hunt") == 0)
-        return hunt(QUICK_SEEDS, false);
+        return hunt(HUNT_SEEDS, false);
     if (argc == 2 && strcmp(argv[1], "--hunt-stuck") == 0)
-        return hunt(QUICK_SEEDS, true);
+        return hunt(HUNT_SEEDS, true);
     if (seeds != NULL && seeds[0] != '\0')
         return all_schedules(strtoull(seeds, NULL, 10), argv[0]);
     return all_schedules(QUICK_SEEDS, argv[0]);

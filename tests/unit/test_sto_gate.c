@@ -157,6 +157,7 @@ static void takes_back_what_has_no_answer(void)
         { STO_UNSUPPORTED, 0, -2 },
         { STO_MISCOMPARE, 0, -2 },
         { STO_BUSY, 0, -1 },
+        { STO_ABORTED, 0, -1 },
         { STO_UNKNOWN, 0, STO_GATE_UNKNOWN },
         { STO_NOT_SENT, 0, STO_GATE_UNKNOWN },
         { STO_LOGIN_REFUSED, 0, STO_GATE_UNKNOWN },
@@ -264,6 +265,39 @@ static void waits_for_a_busy_target(void)
     finish();
 }
 
+/* The target may abort a command now and then; a guest hears of it when it does so every time. */
+static void tries_aborted_requests_again(void)
+{
+    unsigned tries = 0;
+
+    begin();
+    sto_gate_open(t.gate);
+    submit(0);
+    while (t.answered[0] == 0) {
+        CU_ASSERT_TRUE_FATAL(out_is(0, 0) && tries < 100);
+        tries++;
+        answer(0, STO_ABORTED, 0x4b00);
+        if (t.answered[0] == 0)
+            t.now_ns = sto_gate_next_ns(t.gate);
+        sto_gate_service(t.gate);
+    }
+    CU_ASSERT_TRUE(tries > 1 && tries < 10);
+    CU_ASSERT_EQUAL(t.answers[0], STO_ABORTED);
+    CU_ASSERT_EQUAL(t.event_count, 0);
+    finish();
+
+    begin(); /* counted for each request anew */
+    sto_gate_open(t.gate);
+    submit(0);
+    answer(0, STO_ABORTED, 0);
+    t.now_ns = sto_gate_next_ns(t.gate);
+    sto_gate_service(t.gate);
+    CU_ASSERT_TRUE(out_is(0, 0));
+    answer(0, STO_OK, 0);
+    CU_ASSERT_TRUE(t.answered[0] == 1 && t.answers[0] == STO_OK);
+    finish();
+}
+
 static void judges_what_cannot_be_sent(void)
 {
     begin();
@@ -354,6 +388,7 @@ const struct unit_case unit_cases[] = {
     { "issued again in the order of arrival", keeps_the_order },
     { "drain", drains },
     { "a busy target is asked again later", waits_for_a_busy_target },
+    { "an aborted request is tried again, not for ever", tries_aborted_requests_again },
     { "what the LUN does not take", judges_what_cannot_be_sent },
     { "kill", is_killed_for_good },
     { "lease", keeps_to_its_lease },

@@ -22,6 +22,7 @@ static struct sto_model_reply last;
 static unsigned replies;
 static int64_t now_ns;
 static unsigned landed_count;
+static struct sto_model_reply disturbance;
 
 static void landed(void *context, int nexus, uint64_t lba, const uint8_t *data, size_t bytes)
 {
@@ -293,6 +294,43 @@ static void describes_itself(void)
     finish();
 }
 
+static bool disturb(void *context, const uint8_t cdb[16], struct sto_model_reply *reply,
+                    bool *executed)
+{
+    (void)context;
+    if (cdb[0] != 0x2a)
+        return false;
+    *reply = disturbance;
+    *executed = disturbance.sense_key == 0x0b && disturbance.asc_ascq == 1;
+    return true;
+}
+
+/* BUSY was not executed; ABORTED COMMAND may have been. */
+static void answers_out_of_turn(void)
+{
+    static const struct sto_model_reply rows[] = {
+        { .status = 0x08 },
+        { .status = 0x02, .sense_key = 0x0b, .asc_ascq = 0 },
+        { .status = 0x02, .sense_key = 0x0b, .asc_ascq = 1 },
+    };
+    struct sto_model_config config = { .blocks = BLOCKS, .landed = landed, .disturbs = disturb };
+    uint8_t block[STO_MODEL_BLOCK_BYTES] = { 0x5a };
+    int nexus;
+
+    for (unsigned i = 0; i < 3; i++) {
+        disturbance = rows[i];
+        landed_count = 0;
+        model = sto_model_new(&config);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(model);
+        nexus = login(1);
+        CU_ASSERT_EQUAL(move(nexus, true, 3, block), rows[i].status);
+        CU_ASSERT_EQUAL(last.sense_key, rows[i].sense_key);
+        CU_ASSERT_EQUAL(landed_count, i == 2);
+        CU_ASSERT_EQUAL(sto_model_block(model, 3)[0], i == 2 ? 0x5a : 0);
+        finish();
+    }
+}
+
 static void without_memory(void)
 {
     struct sto_model_config config = { .blocks = BLOCKS };
@@ -319,6 +357,7 @@ const struct unit_case unit_cases[] = {
     { "restart", restarts },
     { "nexuses", knows_nexuses },
     { "quirks", has_quirks },
+    { "answers out of turn", answers_out_of_turn },
     { "INQUIRY and capacity", describes_itself },
     { "without memory", without_memory },
     { 0 },

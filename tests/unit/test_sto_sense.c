@@ -26,7 +26,7 @@ static const struct judged table[] = {
     { 0x5, 0x2500, STO_ILLEGAL },        { 0x6, 0x2900, STO_UNIT_ATTENTION },
     { 0x6, 0x2a03, STO_UNIT_ATTENTION }, { 0x6, 0x3807, STO_UNIT_ATTENTION },
     { 0x7, 0x2700, STO_READ_ONLY },      { 0x7, 0x2707, STO_NO_SPACE },
-    { 0x8, 0x0000, STO_MEDIUM },         { 0xb, 0x0000, STO_MEDIUM },
+    { 0x8, 0x0000, STO_MEDIUM },         { 0xb, 0x0000, STO_ABORTED },
     { 0xe, 0x1d00, STO_MISCOMPARE },     { 0xf, 0x0000, STO_OK },
 };
 

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The name is taken by bind(2): the kernel lets one process have it and gives it back when that
+ * process is gone. A listening socket also tells who holds it (SO_PEERCRED).
+ */
+#include "config.h"
+
+#include "storage/sto_presence.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <xxhash.h>
+
+#include "common/hw_cleanup.h"
+#include "storage/sto_layout.h"
+
+enum { PROCESS_NAME_BYTES = 32 };
+
+struct name {
+    struct sockaddr_un address;
+    socklen_t bytes;
+};
+
+/* What names the LUN, whichever way it is reached. */
+static void identity(const struct sto_url *url, char *text, size_t bytes)
+{
+    struct stat status;
+
+    if (url->scheme == STO_SCHEME_ISCSI)
+        (void)snprintf(text, bytes, "%s/%u", url->target, (unsigned)url->lun);
+    else if (stat(url->path, &status) == 0 && S_ISBLK(status.st_mode))
+        (void)snprintf(text, bytes, "device %" PRIu64, (uint64_t)status.st_rdev);
+    else
+        (void)snprintf(text, bytes, "%s", url->path);
+}
+
+static struct name name_of(const struct sto_url *url, const uint8_t cluster_uuid[16], uint16_t node)
+{
+    struct name name = { .address.sun_family = AF_UNIX };
+    char lun[STO_URL_BYTES], cluster[STO_GUID_TEXT_BYTES];
+    int length;
+
+    identity(url, lun, sizeof(lun));
+    /* byte 0 stays zero: an abstract name, which has no file and no owner */
+    length = snprintf(name.address.sun_path + 1, sizeof(name.address.sun_path) - 1,
+                      "hawser/%s/%u/%016" PRIx64, sto_guid_text(cluster_uuid, cluster),
+                      (unsigned)node, (uint64_t)XXH3_64bits(lun, strlen(lun)));
+    name.bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+    return name;
+}
+
+static void process_name(pid_t pid, char name[PROCESS_NAME_BYTES])
+{
+    char path[64];
+    hw_auto_fclose FILE *file = NULL;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+    file = fopen(path, "re");
+    if (file == NULL || fgets(name, PROCESS_NAME_BYTES, file) == NULL)
+        (void)snprintf(name, PROCESS_NAME_BYTES, "?");
+    name[strcspn(name, "\n")] = '\0';
+}
+
+/* Who holds the name; asks its socket. */
+static int refuse(const struct sto_url *url, const struct name *name, struct hw_error *error)
+{
+    hw_auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct ucred holder = { .pid = 0 };
+    socklen_t bytes = sizeof(holder);
+    char text[STO_URL_BYTES] = "LUN", comm[PROCESS_NAME_BYTES];
+    const char *remedy = "end that process first, or give your order to it";
+
+    (void)sto_url_print(url, text, sizeof(text));
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&name->address, name->bytes) < 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &holder, &bytes) < 0 || holder.pid <= 0)
+        return hw_error_set(error, HW_ERROR_REFUSED, EBUSY, text,
+                            "another process of this node acts on it on this host", remedy);
+    process_name(holder.pid, comm);
+    return hw_error_setf(error, HW_ERROR_REFUSED, EBUSY, text, remedy,
+                         "process %d (%s) of this node acts on it on this host", (int)holder.pid,
+                         comm);
+}
+
+int sto_presence_take(const struct sto_url *url, const uint8_t cluster_uuid[16], uint16_t node,
+                      int *ret_fd, struct hw_error *error)
+{
+    const struct name name = name_of(url, cluster_uuid, node);
+    hw_auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        return hw_error_setf(error, HW_ERROR_FAILED, errno, "unix socket", NULL,
+                             "cannot be made: %s", strerror(errno));
+    if (bind(fd, (const struct sockaddr *)&name.address, name.bytes) < 0) {
+        if (errno == EADDRINUSE)
+            return refuse(url, &name, error);
+        return hw_error_setf(error, HW_ERROR_FAILED, errno, "unix socket", NULL,
+                             "cannot be bound: %s", strerror(errno));
+    }
+    (void)listen(fd, 1); /* only so that others can ask who we are */
+    *ret_fd = hw_take_fd(&fd);
+    return 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One process of a node acts on a LUN at a time. The reservation cannot tell two processes of one
+ * node apart: the second would take the first one's key for its own, left over from a crash, and
+ * preempt it under a running VM. So whoever owns, or is about to, holds a name on this host (an
+ * abstract unix socket, unix(7)), which ends with the process, however that ends. It keeps nobody
+ * on another host out: that is what reservations are for.
+ */
+#ifndef STO_PRESENCE_H
+#define STO_PRESENCE_H
+
+#include <stdint.h>
+
+#include "common/hw_error.h"
+#include "storage/sto_url.h"
+
+/*
+ * Take the name of this node on this LUN. 0 and a descriptor that the caller keeps open as long as
+ * it acts, and closes; or -EBUSY (refused) with the process that holds it in `error`, or another
+ * -errno. The LUN is told by what names it at its target (target and number; device; file), not by
+ * the way to it. Blocks no longer than a local connect(2).
+ */
+int sto_presence_take(const struct sto_url *url, const uint8_t cluster_uuid[16], uint16_t node,
+                      int *ret_fd, struct hw_error *error);
+
+#endif
