@@ -9,7 +9,7 @@
 #include "cli/cmd_lun.h"
 
 #include "cli/lun_owner.h"
-#include "cli/values.h"
+#include "common/hw_values.h"
 #include "common/hw_prng.h"
 #include "storage/sto_bulk.h"
 
@@ -21,7 +21,7 @@ enum { SEQUENTIAL_BYTES = 1024 * 1024, RANDOM_BYTES = 4096, NS_PER_MS = 1000000 
 enum { SECONDS_MOST = 3600, DEPTH_MOST = 128 };
 
 struct bench {
-    struct cli_call *call;
+    struct hw_call *call;
     struct sto_window window; /* what is measured */
     uint64_t seconds, depth;
     struct hw_prng prng;
@@ -152,16 +152,16 @@ static int run_owned(struct bench *bench, struct cli_lun *lun, const struct cli_
 
 static int run(struct bench *bench, struct hw_error *error)
 {
-    const struct cli_call *call = bench->call;
-    bool write = cli_option_given(call, "write");
+    const struct hw_call *call = bench->call;
+    bool write = hw_option_given(call, "write");
     struct cli_identity identity = { 0 };
     struct cli_lun lun = { 0 };
-    int rc = cli_option_number(call, "seconds", 1, SECONDS_MOST, &bench->seconds, error);
+    int rc = hw_option_number(call, "seconds", 1, SECONDS_MOST, &bench->seconds, error);
 
     if (rc == 0)
-        rc = cli_option_number(call, "depth", 1, DEPTH_MOST, &bench->depth, error);
+        rc = hw_option_number(call, "depth", 1, DEPTH_MOST, &bench->depth, error);
     if (rc == 0)
-        rc = cli_lun_open(call, cli_argument(call, 0),
+        rc = cli_lun_open(call, hw_argument(call, 0),
                           CLI_LUN_SLOW | (write ? 0 : CLI_LUN_READ_ONLY), &lun, error);
     if (rc == 0 && write && lun.url.scheme != STO_SCHEME_FILE)
         rc = cli_lun_identity(call, &identity, error);
@@ -178,21 +178,21 @@ static int run(struct bench *bench, struct hw_error *error)
     return rc;
 }
 
-int cmd_lun_bench(struct cli_call *call)
+int cmd_lun_bench(struct hw_call *call)
 {
     struct bench bench = {
         .call = call, .seconds = 5, .depth = 32, .prng = hw_prng_seeded((uint64_t)20261122)
     };
     struct hw_error error = { 0 };
 
-    if (cli_option_given(call, "json"))
+    if (hw_option_given(call, "json"))
         bench.json = json_array();
     if (run(&bench, &error) < 0) {
         json_decref(bench.json);
-        return cli_fail(call, &error);
+        return hw_fail(call, &error);
     }
     if (bench.json == NULL)
         return 0;
-    return cli_print_json(call, json_pack("{s:s, s:I, s:o}", "url", cli_argument(call, 0), "depth",
+    return cli_print_json(call, json_pack("{s:s, s:I, s:o}", "url", hw_argument(call, 0), "depth",
                                           (json_int_t)bench.depth, "results", bench.json));
 }

@@ -21,7 +21,7 @@
 enum { DEPTH = 8, PIECE_BYTES = 1024 * 1024, PAGE_BYTES = 4096 };
 
 struct import {
-    struct cli_call *call;
+    struct hw_call *call;
     const char *path;
     int fd;
     uint64_t image_bytes;  /* of the file */
@@ -122,7 +122,7 @@ static int compare(void *context, uint64_t offset_bytes, void *data, size_t byte
     int rc = read_image(import, at, import->piece, bytes, error);
 
     if (rc == 0 && memcmp(import->piece, data, bytes) != 0)
-        rc = hw_error_setf(error, HW_ERROR_FAILED, EIO, cli_argument(import->call, 0),
+        rc = hw_error_setf(error, HW_ERROR_FAILED, EIO, hw_argument(import->call, 0),
                            "import again; see the target's log if it stays",
                            "what was read back differs from the image within 1 MiB from byte "
                            "%" PRIu64,
@@ -195,7 +195,7 @@ static int run(struct import *import, struct hw_error *error)
     int rc = open_image(import, error);
 
     if (rc == 0)
-        rc = cli_lun_open(import->call, cli_argument(import->call, 0), CLI_LUN_SLOW, &lun, error);
+        rc = cli_lun_open(import->call, hw_argument(import->call, 0), CLI_LUN_SLOW, &lun, error);
     if (rc == 0 && lun.url.scheme != STO_SCHEME_FILE)
         rc = cli_lun_identity(import->call, &identity, error);
     if (rc == 0)
@@ -212,22 +212,22 @@ static int run(struct import *import, struct hw_error *error)
     return rc;
 }
 
-int cmd_lun_import(struct cli_call *call)
+int cmd_lun_import(struct hw_call *call)
 {
-    struct import import = { .call = call, .path = cli_argument(call, 1), .fd = -1 };
+    struct import import = { .call = call, .path = hw_argument(call, 1), .fd = -1 };
     struct hw_error error = { 0 };
     int rc = run(&import, &error), status;
     char size[STO_SIZE_TEXT_BYTES];
 
     if (rc < 0)
-        status = cli_fail(call, &error);
-    else if (cli_option_given(call, "json"))
-        status = cli_print_json(call,
-                                json_pack("{s:s, s:s, s:s, s:I, s:b}", "url", cli_argument(call, 0),
-                                          "result", "imported", "file", import.path, "bytes",
-                                          (json_int_t)import.image_bytes, "verified", 1));
+        status = hw_fail(call, &error);
+    else if (hw_option_given(call, "json"))
+        status =
+            cli_print_json(call, json_pack("{s:s, s:s, s:s, s:I, s:b}", "url", hw_argument(call, 0),
+                                           "result", "imported", "file", import.path, "bytes",
+                                           (json_int_t)import.image_bytes, "verified", 1));
     else
-        status = fprintf(call->out, "%s: %s imported (%s) and read back\n", cli_argument(call, 0),
+        status = fprintf(call->out, "%s: %s imported (%s) and read back\n", hw_argument(call, 0),
                          import.path, sto_size_text(import.image_bytes, size)) < 0;
     free(import.piece);
     if (import.fd >= 0)

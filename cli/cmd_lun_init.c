@@ -10,7 +10,7 @@
 
 #include "cli/lun_owner.h"
 #include "cli/lun_probe.h"
-#include "cli/values.h"
+#include "common/hw_values.h"
 #include "storage/sto_bulk.h"
 #include "storage/sto_occupied.h"
 #include "storage/sto_state_area.h"
@@ -25,7 +25,7 @@ enum { FINDINGS_LINE_BYTES = 300, NODE_DEFAULT = 65535, WIPE_BYTES = 1024 * 1024
 enum { ZERO_DEPTH = 8, ZERO_BYTES = 1024 * 1024 };
 
 struct init {
-    struct cli_call *call;
+    struct hw_call *call;
     struct cli_identity identity;
     uint64_t max_memory_bytes;
     uint64_t max_cpus;
@@ -45,21 +45,21 @@ struct init {
 
 static int read_options(struct init *init, struct hw_error *error)
 {
-    const struct cli_call *call = init->call;
-    const char *cluster = cli_option_value(call, "cluster", 0);
+    const struct hw_call *call = init->call;
+    const char *cluster = hw_option_value(call, "cluster", 0);
     uint64_t node = NODE_DEFAULT, generation = 1;
     int rc;
 
-    init->force = cli_option_given(call, "force");
+    init->force = hw_option_given(call, "force");
     init->max_cpus = 1;
-    rc = cli_option_size(call, "max-memory", 1, STO_STATE_MEMORY_MAX_BYTES, &init->max_memory_bytes,
-                         error);
+    rc = hw_option_size(call, "max-memory", 1, STO_STATE_MEMORY_MAX_BYTES, &init->max_memory_bytes,
+                        error);
     if (rc == 0)
-        rc = cli_option_number(call, "max-cpus", 1, STO_STATE_CPUS_MAX, &init->max_cpus, error);
+        rc = hw_option_number(call, "max-cpus", 1, STO_STATE_CPUS_MAX, &init->max_cpus, error);
     if (rc == 0)
-        rc = cli_option_number(call, "node", 1, UINT16_MAX, &node, error);
+        rc = hw_option_number(call, "node", 1, UINT16_MAX, &node, error);
     if (rc == 0)
-        rc = cli_option_number(call, "generation", 1, STO_GENERATION_MAX, &generation, error);
+        rc = hw_option_number(call, "generation", 1, STO_GENERATION_MAX, &generation, error);
     if (rc < 0)
         return rc;
     if (init->max_memory_bytes == 0)
@@ -301,11 +301,11 @@ static int say(const struct init *init)
     char disk[STO_SIZE_TEXT_BYTES], state[STO_SIZE_TEXT_BYTES];
     const struct sto_layout *layout = &init->layout;
 
-    if (cli_option_given(init->call, "json"))
+    if (hw_option_given(init->call, "json"))
         return cli_print_json(
             init->call,
-            json_pack("{s:s, s:s, s:I, s:I, s:I, s:b}", "url", cli_argument(init->call, 0),
-                      "result", "initialised", "disk_bytes", (json_int_t)layout->disk.size_bytes,
+            json_pack("{s:s, s:s, s:I, s:I, s:I, s:b}", "url", hw_argument(init->call, 0), "result",
+                      "initialised", "disk_bytes", (json_int_t)layout->disk.size_bytes,
                       "state_bytes", (json_int_t)layout->state.size_bytes, "capacity_bytes",
                       (json_int_t)layout->capacity_bytes, "probed", init->probe_bits != 0));
     (void)fprintf(init->call->out, "%s: laid out: disk %s, %s reserved for the saved state\n",
@@ -324,7 +324,7 @@ static int run(struct init *init, struct hw_error *error)
     int rc = read_options(init, error);
 
     if (rc == 0)
-        rc = cli_lun_open(init->call, cli_argument(init->call, 0), CLI_LUN_SLOW, &init->lun, error);
+        rc = cli_lun_open(init->call, hw_argument(init->call, 0), CLI_LUN_SLOW, &init->lun, error);
     if (rc < 0)
         return rc;
     (void)snprintf(init->name, sizeof(init->name), "%s", sto_lun_name(init->lun.lun));
@@ -339,7 +339,7 @@ static int run(struct init *init, struct hw_error *error)
     return rc;
 }
 
-int cmd_lun_init(struct cli_call *call)
+int cmd_lun_init(struct hw_call *call)
 {
     struct hw_error error = { 0 };
     struct init *init = calloc(1, sizeof(*init));
@@ -347,10 +347,10 @@ int cmd_lun_init(struct cli_call *call)
 
     if (init == NULL) {
         (void)hw_error_set(&error, HW_ERROR_FAILED, ENOMEM, "memory", "ran out", "");
-        return cli_fail(call, &error);
+        return hw_fail(call, &error);
     }
     init->call = call;
-    status = run(init, &error) < 0 ? cli_fail(call, &error) : say(init);
+    status = run(init, &error) < 0 ? hw_fail(call, &error) : say(init);
     free(init);
     return status;
 }

@@ -15,7 +15,7 @@
 #include <string.h>
 
 struct list {
-    struct cli_call *call;
+    struct hw_call *call;
     struct cli_view *view;
     json_t *json; /* the list, with --json */
     int status;   /* the worst so far */
@@ -85,9 +85,9 @@ static int list_file(struct list *list, const char *path, struct hw_error *error
     return 0;
 }
 
-int cmd_lun_list(struct cli_call *call)
+int cmd_lun_list(struct hw_call *call)
 {
-    const char *from = cli_option_value(call, "from", 0);
+    const char *from = hw_option_value(call, "from", 0);
     struct list list = { .call = call };
     struct hw_error error = { 0 };
     int rc = 0;
@@ -98,16 +98,16 @@ int cmd_lun_list(struct cli_call *call)
     list.view = calloc(1, sizeof(*list.view));
     if (list.view == NULL)
         rc = hw_error_set(&error, HW_ERROR_FAILED, ENOMEM, "memory", "ran out", "");
-    if (cli_option_given(call, "json"))
+    if (hw_option_given(call, "json"))
         list.json = json_array();
     for (size_t i = 0; rc == 0 && i < call->arguments.count; i++)
-        list_one(&list, cli_argument(call, i));
+        list_one(&list, hw_argument(call, i));
     if (rc == 0 && from != NULL)
         rc = list_file(&list, from, &error);
     free(list.view);
     if (rc < 0) {
         json_decref(list.json);
-        return cli_fail(call, &error);
+        return hw_fail(call, &error);
     }
     if (list.json != NULL) {
         rc = cli_print_json(call, list.json);

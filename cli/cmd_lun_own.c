@@ -8,7 +8,7 @@
 #include "cli/cmd_lun.h"
 
 #include "cli/lun_owner.h"
-#include "cli/values.h"
+#include "common/hw_values.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -92,16 +92,16 @@ static int want_ours(struct cli_lun *lun, const struct cli_identity *identity,
 }
 
 /* Open the LUN and own it. On success the caller closes `ret_owner`. */
-static int own(struct cli_call *call, enum entry entry, struct cli_identity *ret_identity,
+static int own(struct hw_call *call, enum entry entry, struct cli_identity *ret_identity,
                struct cli_owner *ret_owner, struct hw_error *error)
 {
-    const bool force = entry == TAKEOVER && cli_option_given(call, "force");
+    const bool force = entry == TAKEOVER && hw_option_given(call, "force");
     const struct cli_owner_wish wish = { ret_identity, entry == TAKEOVER, force, false };
     struct cli_lun lun = { 0 };
     int rc = cli_lun_identity(call, ret_identity, error);
 
     if (rc == 0)
-        rc = cli_lun_open(call, cli_argument(call, 0), 0, &lun, error);
+        rc = cli_lun_open(call, hw_argument(call, 0), 0, &lun, error);
     if (rc == 0)
         rc = want_reservations(&lun, error);
     if (rc == 0)
@@ -116,13 +116,13 @@ static int own(struct cli_call *call, enum entry entry, struct cli_identity *ret
     return rc;
 }
 
-static int say(struct cli_call *call, const char *did, const struct cli_identity *identity,
+static int say(struct hw_call *call, const char *did, const struct cli_identity *identity,
                uint64_t key, uint32_t generation)
 {
-    const char *url = cli_argument(call, 0);
+    const char *url = hw_argument(call, 0);
     char text[STO_KEY_TEXT_BYTES];
 
-    if (cli_option_given(call, "json")) {
+    if (hw_option_given(call, "json")) {
         (void)snprintf(text, sizeof(text), "0x%016" PRIx64, key);
         return cli_print_json(call, json_pack("{s:s, s:s, s:i, s:I, s:s}", "url", url, "result",
                                               did, "node", (int)identity->node, "generation",
@@ -133,7 +133,7 @@ static int say(struct cli_call *call, const char *did, const struct cli_identity
     return 0;
 }
 
-static int claim(struct cli_call *call, bool takeover)
+static int claim(struct hw_call *call, bool takeover)
 {
     struct cli_identity identity;
     struct cli_owner owner;
@@ -142,24 +142,24 @@ static int claim(struct cli_call *call, bool takeover)
     uint32_t generation;
 
     if (own(call, takeover ? TAKEOVER : CLAIM, &identity, &owner, &error) < 0)
-        return cli_fail(call, &error);
+        return hw_fail(call, &error);
     key = sto_own_key(sto_owner_machine(owner.owner));
     generation = sto_own_generation(sto_owner_machine(owner.owner));
     cli_owner_close(&owner); /* hard: key and reservation stay */
     return say(call, takeover ? "taken over" : "claimed", &identity, key, generation);
 }
 
-int cmd_lun_claim(struct cli_call *call)
+int cmd_lun_claim(struct hw_call *call)
 {
     return claim(call, false);
 }
 
-int cmd_lun_takeover(struct cli_call *call)
+int cmd_lun_takeover(struct hw_call *call)
 {
     return claim(call, true);
 }
 
-int cmd_lun_handover(struct cli_call *call)
+int cmd_lun_handover(struct hw_call *call)
 {
     struct cli_identity identity;
     struct cli_owner owner;
@@ -167,23 +167,23 @@ int cmd_lun_handover(struct cli_call *call)
     uint64_t to = 0, key;
     uint32_t generation;
 
-    if (cli_option_number(call, "to", 1, UINT16_MAX, &to, &error) < 0)
-        return cli_fail(call, &error);
+    if (hw_option_number(call, "to", 1, UINT16_MAX, &to, &error) < 0)
+        return hw_fail(call, &error);
     if (to == 0) {
         (void)hw_error_set(&error, HW_ERROR_USAGE, EINVAL, "--to", "is missing",
                            "say which node takes over");
-        return cli_fail(call, &error);
+        return hw_fail(call, &error);
     }
     if (own(call, RETURN, &identity, &owner, &error) < 0)
-        return cli_fail(call, &error);
+        return hw_fail(call, &error);
     key = sto_own_key(sto_owner_machine(owner.owner));
     generation = sto_own_generation(sto_owner_machine(owner.owner));
     if (cli_owner_hand_over(&owner, (uint16_t)to, &error) < 0)
-        return cli_fail(call, &error);
+        return hw_fail(call, &error);
     return say(call, "ready to be taken over", &identity, key, generation);
 }
 
-int cmd_lun_release(struct cli_call *call)
+int cmd_lun_release(struct hw_call *call)
 {
     struct cli_identity identity;
     struct cli_owner owner;
@@ -192,10 +192,10 @@ int cmd_lun_release(struct cli_call *call)
     uint32_t generation;
 
     if (own(call, RETURN, &identity, &owner, &error) < 0)
-        return cli_fail(call, &error);
+        return hw_fail(call, &error);
     key = sto_own_key(sto_owner_machine(owner.owner));
     generation = sto_own_generation(sto_owner_machine(owner.owner));
     if (cli_owner_release(&owner, &error) < 0)
-        return cli_fail(call, &error);
+        return hw_fail(call, &error);
     return say(call, "released", &identity, key, generation);
 }

@@ -8,7 +8,7 @@
 #include "cli/cmd_lun.h"
 
 #include "cli/lun_view.h"
-#include "cli/values.h"
+#include "common/hw_values.h"
 #include "storage/sto_discover.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 enum { INITIATOR_BYTES = 224, TIMEOUT_MS = 5000, TIMEOUT_MOST_MS = 3600 * 1000 };
 
 struct scan {
-    struct cli_call *call;
+    struct hw_call *call;
     struct sto_url portal; /* with any target */
     struct sto_targets targets;
     struct cli_view view;
@@ -29,7 +29,7 @@ struct scan {
 /* A portal is "HOST[:PORT]" or "iscsi://HOST[:PORT]"; read it as the URL of some LUN there. */
 static int parse_portal(struct scan *scan, struct hw_error *error)
 {
-    const char *text = cli_argument(scan->call, 0);
+    const char *text = hw_argument(scan->call, 0);
     const char *prefix = "iscsi://";
     const char *host = strncmp(text, prefix, strlen(prefix)) == 0 ? text + strlen(prefix) : text;
     size_t size = strcspn(host, "/");
@@ -43,9 +43,9 @@ static int parse_portal(struct scan *scan, struct hw_error *error)
     if (sto_url_parse(url, &scan->portal, NULL) < 0)
         return hw_error_set(error, HW_ERROR_USAGE, EINVAL, text, "is not a portal",
                             "give it as 10.77.0.100 or iscsi://10.77.0.100:3260");
-    if (cli_option_given(scan->call, "secret-file"))
+    if (hw_option_given(scan->call, "secret-file"))
         (void)snprintf(scan->portal.secret_file, sizeof(scan->portal.secret_file), "%s",
-                       cli_option_value(scan->call, "secret-file", 0));
+                       hw_option_value(scan->call, "secret-file", 0));
     return 0;
 }
 
@@ -137,9 +137,9 @@ static void scan_target(struct scan *scan, const char *target)
 
 static int scan_portal(struct scan *scan, struct hw_error *error)
 {
-    const char *initiator = cli_option_value(scan->call, "initiator", 0);
+    const char *initiator = hw_option_value(scan->call, "initiator", 0);
     uint64_t timeout_ms = TIMEOUT_MS;
-    int rc = cli_option_duration(scan->call, "timeout", 1, TIMEOUT_MOST_MS, &timeout_ms, error);
+    int rc = hw_option_duration(scan->call, "timeout", 1, TIMEOUT_MOST_MS, &timeout_ms, error);
 
     if (rc == 0)
         rc = parse_portal(scan, error);
@@ -157,7 +157,7 @@ static int scan_portal(struct scan *scan, struct hw_error *error)
     return 0;
 }
 
-int cmd_lun_scan(struct cli_call *call)
+int cmd_lun_scan(struct hw_call *call)
 {
     struct hw_error error = { 0 };
     struct scan *scan = calloc(1, sizeof(*scan));
@@ -165,14 +165,14 @@ int cmd_lun_scan(struct cli_call *call)
 
     if (scan == NULL) {
         (void)hw_error_set(&error, HW_ERROR_FAILED, ENOMEM, "memory", "ran out", "");
-        return cli_fail(call, &error);
+        return hw_fail(call, &error);
     }
     scan->call = call;
-    if (cli_option_given(call, "json"))
+    if (hw_option_given(call, "json"))
         scan->json = json_array();
     if (scan_portal(scan, &error) < 0) {
         json_decref(scan->json);
-        status = cli_fail(call, &error);
+        status = hw_fail(call, &error);
     } else {
         status = scan->json != NULL ? cli_print_json(call, scan->json) : 0;
         if (scan->json == NULL && scan->found + scan->failed == 0)

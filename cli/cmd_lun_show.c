@@ -135,7 +135,7 @@ static void print_meta(FILE *out, const struct sto_tool_meta *meta)
                       meta->history[i].generation, date_text(meta->history[i].written_s, date));
 }
 
-int cmd_lun_show(struct cli_call *call)
+int cmd_lun_show(struct hw_call *call)
 {
     struct cli_view *view = calloc(1, sizeof(*view));
     struct hw_error error = { 0 };
@@ -144,15 +144,15 @@ int cmd_lun_show(struct cli_call *call)
 
     if (view == NULL) {
         (void)hw_error_set(&error, HW_ERROR_FAILED, ENOMEM, "memory", "ran out", "");
-        return cli_fail(call, &error);
+        return hw_fail(call, &error);
     }
-    rc = cli_lun_open(call, cli_argument(call, 0), CLI_LUN_READ_ONLY, &lun, &error);
+    rc = cli_lun_open(call, hw_argument(call, 0), CLI_LUN_READ_ONLY, &lun, &error);
     if (rc == 0)
-        rc = cli_view_gather(&lun, cli_argument(call, 0), true, view, &error);
+        rc = cli_view_gather(&lun, hw_argument(call, 0), true, view, &error);
     cli_lun_close(&lun);
     if (rc < 0) {
-        status = cli_fail(call, &error);
-    } else if (cli_option_given(call, "json")) {
+        status = hw_fail(call, &error);
+    } else if (hw_option_given(call, "json")) {
         status = cli_print_json(call, cli_view_json(view));
     } else {
         print_facts(call->out, view);

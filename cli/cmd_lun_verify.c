@@ -23,7 +23,7 @@
 enum result { GOOD, WATCH, BAD };
 
 struct verify {
-    struct cli_call *call;
+    struct hw_call *call;
     struct cli_view view;
     struct sto_probe_report report;
     bool probed;
@@ -251,8 +251,8 @@ static int run_probe(struct verify *verify, struct cli_lun *lun,
 
 static int gather(struct verify *verify, struct hw_error *error)
 {
-    bool probe = cli_option_given(verify->call, "probe");
-    const char *url = cli_argument(verify->call, 0);
+    bool probe = hw_option_given(verify->call, "probe");
+    const char *url = hw_argument(verify->call, 0);
     struct cli_identity identity;
     struct cli_lun lun = { 0 };
     int rc = probe ? cli_lun_identity(verify->call, &identity, error) : 0;
@@ -282,7 +282,7 @@ static int judge(struct verify *verify)
         show_trials(verify);
     if (verify->json != NULL) {
         int status = cli_print_json(verify->call, json_pack("{s:s, s:o, s:i}", "url",
-                                                            cli_argument(verify->call, 0), "checks",
+                                                            hw_argument(verify->call, 0), "checks",
                                                             verify->json, "bad", (int)verify->bad));
 
         return status != 0 || verify->bad == 0 ? status : HW_ERROR_FAILED;
@@ -291,10 +291,10 @@ static int judge(struct verify *verify)
         return 0;
     (void)hw_error_setf(&error, HW_ERROR_FAILED, 0, verify->view.name, "see the list above",
                         "%u of the checks are bad", verify->bad);
-    return cli_fail(verify->call, &error);
+    return hw_fail(verify->call, &error);
 }
 
-int cmd_lun_verify(struct cli_call *call)
+int cmd_lun_verify(struct hw_call *call)
 {
     struct hw_error error = { 0 };
     struct verify *verify = calloc(1, sizeof(*verify));
@@ -302,13 +302,13 @@ int cmd_lun_verify(struct cli_call *call)
 
     if (verify == NULL) {
         (void)hw_error_set(&error, HW_ERROR_FAILED, ENOMEM, "memory", "ran out", "");
-        return cli_fail(call, &error);
+        return hw_fail(call, &error);
     }
     verify->call = call;
     if (gather(verify, &error) < 0) {
-        status = cli_fail(call, &error);
+        status = hw_fail(call, &error);
     } else {
-        if (cli_option_given(call, "json"))
+        if (hw_option_given(call, "json"))
             verify->json = json_array();
         status = judge(verify);
     }

@@ -6,7 +6,7 @@
 
 #include "cli/lun_open.h"
 
-#include "cli/values.h"
+#include "common/hw_values.h"
 #include "storage/sto_layout.h"
 
 #include <errno.h>
@@ -16,10 +16,10 @@
 
 enum { TIMEOUT_MS = 5000, TIMEOUT_MOST_MS = 3600 * 1000, SLOW_MS = 30000 };
 
-static int parse_url(const struct cli_call *call, const char *text, struct sto_url *ret_url,
+static int parse_url(const struct hw_call *call, const char *text, struct sto_url *ret_url,
                      struct hw_error *error)
 {
-    const char *secret_file = cli_option_value(call, "secret-file", 0);
+    const char *secret_file = hw_option_value(call, "secret-file", 0);
     int rc = sto_url_parse(text, ret_url, error);
 
     if (rc < 0)
@@ -35,21 +35,21 @@ static int parse_url(const struct cli_call *call, const char *text, struct sto_u
     return 0;
 }
 
-int cli_lun_open(const struct cli_call *call, const char *text, unsigned flags,
+int cli_lun_open(const struct hw_call *call, const char *text, unsigned flags,
                  struct cli_lun *ret_lun, struct hw_error *error)
 {
     struct cli_lun lun = { .timeout_ms = TIMEOUT_MS };
     uint64_t timeout_ms = TIMEOUT_MS, node = 0;
-    int rc = cli_option_duration(call, "timeout", 1, TIMEOUT_MOST_MS, &timeout_ms, error);
+    int rc = hw_option_duration(call, "timeout", 1, TIMEOUT_MOST_MS, &timeout_ms, error);
 
     if (rc == 0)
-        rc = cli_option_number(call, "node", 1, UINT16_MAX, &node, error);
+        rc = hw_option_number(call, "node", 1, UINT16_MAX, &node, error);
     if (rc == 0)
         rc = parse_url(call, text, &lun.url, error);
     if (rc < 0)
         return rc;
     lun.timeout_ms = (uint32_t)timeout_ms;
-    lun.options.initiator = cli_option_value(call, "initiator", 0);
+    lun.options.initiator = hw_option_value(call, "initiator", 0);
     lun.options.node = (uint32_t)node;
     lun.options.isid_salt = (uint32_t)getpid();
     lun.options.connect_ms = lun.timeout_ms;
@@ -92,10 +92,10 @@ bool cli_lun_can_reserve(const struct cli_lun *lun)
     return lun->facts.scsi && lun->facts.reservations;
 }
 
-int cli_lun_identity(const struct cli_call *call, struct cli_identity *ret_identity,
+int cli_lun_identity(const struct hw_call *call, struct cli_identity *ret_identity,
                      struct hw_error *error)
 {
-    const char *cluster = cli_option_value(call, "cluster", 0);
+    const char *cluster = hw_option_value(call, "cluster", 0);
     struct cli_identity identity = { 0 };
     uint64_t node = 0, generation = 0;
     int rc;
@@ -104,9 +104,9 @@ int cli_lun_identity(const struct cli_call *call, struct cli_identity *ret_ident
         return hw_error_setf(error, HW_ERROR_USAGE, EINVAL, "--cluster",
                              "give it as 6b1f0c5e-8f0a-4d1e-9d5a-0c2b7a3e4f11",
                              "\"%s\" is not a UUID", cluster);
-    rc = cli_option_number(call, "node", 1, UINT16_MAX, &node, error);
+    rc = hw_option_number(call, "node", 1, UINT16_MAX, &node, error);
     if (rc == 0)
-        rc = cli_option_number(call, "generation", 1, STO_GENERATION_MAX, &generation, error);
+        rc = hw_option_number(call, "generation", 1, STO_GENERATION_MAX, &generation, error);
     if (rc < 0)
         return rc;
     if (cluster == NULL || node == 0 || generation == 0)
@@ -151,7 +151,7 @@ void cli_progress_end(struct cli_progress *progress)
         (void)fputs("\r\033[K", progress->out);
 }
 
-int cli_print_json(const struct cli_call *call, json_t *value)
+int cli_print_json(const struct hw_call *call, json_t *value)
 {
     int rc = value != NULL ? json_dumpf(value, call->out, JSON_COMPACT) : -1;
 
@@ -160,7 +160,7 @@ int cli_print_json(const struct cli_call *call, json_t *value)
         struct hw_error error = { 0 };
 
         (void)hw_error_set(&error, HW_ERROR_FAILED, ENOMEM, "output", "cannot be made as JSON", "");
-        return cli_fail(call, &error);
+        return hw_fail(call, &error);
     }
     (void)fputc('\n', call->out);
     return 0;

@@ -6,7 +6,7 @@
 #ifndef CLI_LUN_OPEN_H
 #define CLI_LUN_OPEN_H
 
-#include "cli/call.h"
+#include "common/hw_call.h"
 #include "storage/sto_lun.h"
 #include "storage/sto_tool.h"
 #include "storage/sto_url.h"
@@ -32,7 +32,7 @@ struct cli_lun {
  * on the data session and identified. 0, or -errno with the message in `error` and nothing to
  * close. Blocks at most about twice the time-out.
  */
-int cli_lun_open(const struct cli_call *call, const char *text, unsigned flags,
+int cli_lun_open(const struct hw_call *call, const char *text, unsigned flags,
                  struct cli_lun *ret_lun, struct hw_error *error);
 /* Log out and close; what was handed on (lun->lun = NULL) is left alone. */
 void cli_lun_close(struct cli_lun *lun);
@@ -50,7 +50,7 @@ struct cli_identity {
  * --cluster, --node and --generation, all required: without a cluster daemon nobody else can say
  * who acts. -EINVAL (usage) for a wrong value, -EPERM (refused) where one is missing.
  */
-int cli_lun_identity(const struct cli_call *call, struct cli_identity *ret_identity,
+int cli_lun_identity(const struct hw_call *call, struct cli_identity *ret_identity,
                      struct hw_error *error);
 
 /* Progress of `total` bytes on the terminal behind `out`; silent if it is none. */
@@ -66,7 +66,7 @@ void cli_progress_show(struct cli_progress *progress, uint64_t done_bytes); /* s
 void cli_progress_end(struct cli_progress *progress);                       /* clear the line */
 
 /* Print `value` as one line of JSON and drop it; NULL prints an error object. Exit status. */
-int cli_print_json(const struct cli_call *call, json_t *value);
+int cli_print_json(const struct hw_call *call, json_t *value);
 
 /* Read a whole number of random bytes for GUIDs. 0 or -errno. */
 int cli_random_guid(uint8_t ret_guid[STO_GUID_BYTES]);

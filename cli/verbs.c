@@ -3,11 +3,11 @@
  * The list of groups, and what all verbs have in common. A new group is one entry here, its table
  * in verbs_NAME.c and its man page's name in module.am.
  */
-#include "cli/verb.h"
+#include "cli/verbs.h"
 
 #include <stddef.h>
 
-const struct cli_group cli_groups[] = {
+static const struct hw_group groups[] = {
     {
         .name = "lun",
         .summary = "shared LUNs and who owns them",
@@ -29,15 +29,18 @@ const struct cli_group cli_groups[] = {
     { .name = NULL },
 };
 
-const struct cli_option cli_common_options[] = {
+static const struct hw_option common_options[] = {
     { .name = "help", .help = "print this text" },
     { .name = "json", .help = "print one JSON value instead of text" },
     { .name = NULL },
 };
 
-const struct cli_exit_status cli_exit_statuses[] = {
-    { 0, "done" },        { 1, "failed" },
-    { 2, "wrong usage" }, { 3, "refused, for safety or by policy" },
-    { 4, "not quorate" }, { 5, "timed out" },
-    { -1, NULL },
+const struct hw_program cli_program = {
+    .name = "hawser",
+    .section = 1,
+    .summary = "keep virtual machines running on hosts that share disks",
+    .groups = groups,
+    .common_options = common_options,
+    .exit_statuses = hw_exit_statuses,
+    .see_also = "hawser-lun(8)",
 };

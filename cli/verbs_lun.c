@@ -2,9 +2,9 @@
 /*
  * The words of `hawser lun`: arguments, options and texts of its verbs. Constants only.
  */
-#include "cli/verb.h"
+#include "cli/verbs.h"
 
-#ifndef CLI_WORDS_ONLY
+#ifndef HW_WORDS_ONLY
 #include "cli/cmd_lun.h"
 #endif
 
@@ -34,9 +34,9 @@
         .help = "give up when the target does not answer for TIME, such as 10s or 500ms (5s)" \
     }
 
-static const struct cli_option plain_options[] = { TIMEOUT_OPTION, { .name = NULL } };
+static const struct hw_option plain_options[] = { TIMEOUT_OPTION, { .name = NULL } };
 
-static const struct cli_option init_options[] = {
+static const struct hw_option init_options[] = {
     { .name = "max-memory",
       .argument = "SIZE",
       .help = "the most memory the VM will ever have; sizes the saved-state area" },
@@ -51,27 +51,27 @@ static const struct cli_option init_options[] = {
     { .name = NULL },
 };
 
-static const struct cli_option identity_options[] = {
+static const struct hw_option identity_options[] = {
     IDENTITY_OPTIONS,
     TIMEOUT_OPTION,
     { .name = NULL },
 };
 
-static const struct cli_option takeover_options[] = {
+static const struct hw_option takeover_options[] = {
     IDENTITY_OPTIONS,
     { .name = "force", .help = "take over from a foreign owner too" },
     TIMEOUT_OPTION,
     { .name = NULL },
 };
 
-static const struct cli_option handover_options[] = {
+static const struct hw_option handover_options[] = {
     IDENTITY_OPTIONS,
     { .name = "to", .argument = "N", .help = "the number of the node that takes over" },
     TIMEOUT_OPTION,
     { .name = NULL },
 };
 
-static const struct cli_option list_options[] = {
+static const struct hw_option list_options[] = {
     { .name = "from",
       .argument = "FILE",
       .help = "read more URLs from FILE, one a line; - is stdin" },
@@ -79,14 +79,14 @@ static const struct cli_option list_options[] = {
     { .name = NULL },
 };
 
-static const struct cli_option verify_options[] = {
+static const struct hw_option verify_options[] = {
     { .name = "probe", .help = "probe a LUN that nobody owns with two identities" },
     IDENTITY_OPTIONS,
     TIMEOUT_OPTION,
     { .name = NULL },
 };
 
-static const struct cli_option bench_options[] = {
+static const struct hw_option bench_options[] = {
     { .name = "seconds", .argument = "N", .help = "how long each measurement runs (5)" },
     { .name = "depth", .argument = "N", .help = "operations in flight, 1 to 128 (32)" },
     { .name = "write", .help = "also measure writes; they destroy what the guest disk holds" },
@@ -95,7 +95,7 @@ static const struct cli_option bench_options[] = {
     { .name = NULL },
 };
 
-const struct cli_verb cli_verbs_lun[] = {
+const struct hw_verb cli_verbs_lun[] = {
     { .path = "lun scan",
       .arguments = "PORTAL",
       .summary = "find the LUNs behind a portal",
@@ -105,7 +105,7 @@ const struct cli_verb cli_verbs_lun[] = {
               "A target or LUN that cannot be read has its line with the reason.",
       .example = "hawser lun scan 10.77.0.100",
       .options = plain_options,
-      .run = CLI_RUN(cmd_lun_scan) },
+      .run = HW_RUN(cmd_lun_scan) },
     { .path = "lun init",
       .arguments = "URL",
       .summary = "lay out an empty LUN for hawser",
@@ -123,7 +123,7 @@ const struct cli_verb cli_verbs_lun[] = {
       .example = "hawser lun init iscsi://10.77.0.100/iqn.2026-11.lab:san/1 --max-memory 256M "
                  "--cluster 6b1f0c5e-8f0a-4d1e-9d5a-0c2b7a3e4f11",
       .options = init_options,
-      .run = CLI_RUN(cmd_lun_init) },
+      .run = HW_RUN(cmd_lun_init) },
     { .path = "lun import",
       .arguments = "URL FILE",
       .summary = "copy a raw disk image into the guest disk",
@@ -132,7 +132,7 @@ const struct cli_verb cli_verbs_lun[] = {
           "the LUN. The image must fit into the disk area; what lies behind its end is left as "
           "it is.",
       .options = identity_options,
-      .run = CLI_RUN(cmd_lun_import) },
+      .run = HW_RUN(cmd_lun_import) },
     { .path = "lun show",
       .arguments = "URL",
       .summary = "print size, areas, owner, key and generation of a LUN",
@@ -141,7 +141,7 @@ const struct cli_verb cli_verbs_lun[] = {
               "with its history, and the registered keys and the reservation as the target reports "
               "them. Of a LUN that another node holds, only size and owner can be read.",
       .options = plain_options,
-      .run = CLI_RUN(cmd_lun_show) },
+      .run = HW_RUN(cmd_lun_show) },
     { .path = "lun list",
       .arguments = "[URL...]",
       .summary = "print one line for each LUN",
@@ -149,7 +149,7 @@ const struct cli_verb cli_verbs_lun[] = {
               "state. A LUN that cannot be read has a line with the reason, and makes the exit "
               "status.",
       .options = list_options,
-      .run = CLI_RUN(cmd_lun_list) },
+      .run = HW_RUN(cmd_lun_list) },
     { .path = "lun verify",
       .arguments = "URL",
       .summary = "check a LUN and whether its storage keeps its promises",
@@ -161,7 +161,7 @@ const struct cli_verb cli_verbs_lun[] = {
               "and compares the key, that a reset answers. It acts on a scratch place of the meta "
               "area, and writes what it found into the LUN's description.",
       .options = verify_options,
-      .run = CLI_RUN(cmd_lun_verify) },
+      .run = HW_RUN(cmd_lun_verify) },
     { .path = "lun claim",
       .arguments = "URL",
       .summary = "become the owner of a free LUN",
@@ -169,7 +169,7 @@ const struct cli_verb cli_verbs_lun[] = {
               "Refuses a LUN that another node owns. Key and reservation stay on the LUN when the "
               "command ends.",
       .options = identity_options,
-      .run = CLI_RUN(cmd_lun_claim) },
+      .run = HW_RUN(cmd_lun_claim) },
     { .path = "lun takeover",
       .arguments = "URL",
       .summary = "become the owner in place of another node",
@@ -178,21 +178,21 @@ const struct cli_verb cli_verbs_lun[] = {
               "present owner has a higher generation. That the old owner cannot write any more "
               "does not mean that its VM stopped: be sure of it.",
       .options = takeover_options,
-      .run = CLI_RUN(cmd_lun_takeover) },
+      .run = HW_RUN(cmd_lun_takeover) },
     { .path = "lun handover",
       .arguments = "URL",
       .summary = "let another node become the owner",
       .text = "Drains and flushes, then writes the hand-over into the ownership record. The other "
               "node then takes the LUN over.",
       .options = handover_options,
-      .run = CLI_RUN(cmd_lun_handover) },
+      .run = HW_RUN(cmd_lun_handover) },
     { .path = "lun release",
       .arguments = "URL",
       .summary = "give up the ownership of a LUN",
       .text = "Flushes, writes the release into the ownership record, gives up the reservation and "
               "the registration. Refuses if another node owns the LUN, or none does.",
       .options = identity_options,
-      .run = CLI_RUN(cmd_lun_release) },
+      .run = HW_RUN(cmd_lun_release) },
     { .path = "lun bench",
       .arguments = "URL",
       .summary = "measure sequential and random throughput of a LUN",
@@ -200,6 +200,6 @@ const struct cli_verb cli_verbs_lun[] = {
               "and at random (4 KiB). Writes only with --write, only into the guest disk, and only "
               "after it claimed the LUN.",
       .options = bench_options,
-      .run = CLI_RUN(cmd_lun_bench) },
+      .run = HW_RUN(cmd_lun_bench) },
     { .path = NULL },
 };

@@ -143,12 +143,12 @@ bad_pages()
     cp "$HW_TOP_BUILDDIR/cli/hawser" "$work/bad/cli/hawser"
     sed -i "$2" "$work/bad/doc/$1"
 }
-bad_pages hawser-lun.8 's/^\.Ss hawser lun takeover$/.Ss hawser lun other/'
-must_find pages 'hawser-lun.8: no verb "lun takeover"'
-bad_pages hawser-lun.8 '/^\.It Fl .-max-memory/d'
-must_find pages 'hawser-lun.8: no --max-memory of "lun init"'
-bad_pages hawser.8 '/^\.It Nm Ar lun show$/d'
-must_find pages 'hawser.8: no verb "lun show"'
+bad_pages hawser-lun.1 's/^\.Ss hawser lun takeover$/.Ss hawser lun other/'
+must_find pages 'hawser-lun.1: no verb "lun takeover"'
+bad_pages hawser-lun.1 '/^\.It Fl .-max-memory/d'
+must_find pages 'hawser-lun.1: no --max-memory of "lun init"'
+bad_pages hawser.1 '/^\.It Nm Ar lun show$/d'
+must_find pages 'hawser.1: no verb "lun show"'
 bad_pages bash-completion/hawser 's/ claim / /'
 must_find pages 'completion: no verb "lun claim"'
 bad_pages bash-completion/hawser 's/--generation //'

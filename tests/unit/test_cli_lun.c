@@ -7,11 +7,12 @@
  */
 #include <config.h>
 
-#include "cli/call.h"
+#include "common/hw_call.h"
 #include "cli/lun_owner.h"
 
 #include "tests/unit/fail_alloc.h"
 #include "tests/unit/iscsi_target.h"
+#include "cli/verbs.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -33,7 +34,7 @@ static bool failed;      /* it did */
 static int hawser(const char *line)
 {
     char copy[512], *words[WORDS_MOST], *rest = NULL;
-    struct cli_call call = { 0 };
+    struct hw_call call = { 0 };
     struct hw_error error = { 0 };
     size_t out_bytes, err_bytes;
     int count = 0, status;
@@ -44,7 +45,7 @@ static int hawser(const char *line)
     for (char *word = strtok_r(copy, " ", &rest); word != NULL && count < WORDS_MOST;
          word = strtok_r(NULL, " ", &rest))
         words[count++] = strcmp(word, "@") == 0 ? url : strcmp(word, "%") == 0 ? image : word;
-    CU_ASSERT_EQUAL_FATAL(cli_call_parse(cli_groups, count, words, &call, &error), 0);
+    CU_ASSERT_EQUAL_FATAL(hw_call_parse(&cli_program, count, words, &call, &error), 0);
     call.out = open_memstream(&out, &out_bytes);
     call.err = open_memstream(&err, &err_bytes);
     CU_ASSERT_FATAL(call.out != NULL && call.err != NULL);
@@ -54,7 +55,7 @@ static int hawser(const char *line)
     failed = fail_alloc_disarm();
     CU_ASSERT_EQUAL(fclose(call.out), 0);
     CU_ASSERT_EQUAL(fclose(call.err), 0);
-    cli_call_free(&call);
+    hw_call_free(&call);
     return status;
 }
 

@@ -2,21 +2,28 @@
 /*
  * Readings of the verb tables. Constants in, facts out.
  */
-#include "cli/words.h"
+#include "common/hw_words.h"
 
 #include <stdint.h>
 #include <string.h>
 
-const char *cli_verb_name(const struct cli_verb *verb)
+const struct hw_exit_status hw_exit_statuses[] = {
+    { 0, "done" },        { 1, "failed" },
+    { 2, "wrong usage" }, { 3, "refused, for safety or by policy" },
+    { 4, "not quorate" }, { 5, "timed out" },
+    { -1, NULL },
+};
+
+const char *hw_verb_name(const struct hw_verb *verb)
 {
     const char *space = strrchr(verb->path, ' ');
 
     return space ? space + 1 : verb->path;
 }
 
-struct cli_argument_range cli_verb_argument_range(const struct cli_verb *verb)
+struct hw_argument_range hw_verb_argument_range(const struct hw_verb *verb)
 {
-    struct cli_argument_range range = { 0, 0 };
+    struct hw_argument_range range = { 0, 0 };
     const char *at = verb->arguments ? verb->arguments : "";
 
     for (;;) {

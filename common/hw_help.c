@@ -4,7 +4,7 @@
  */
 #include <config.h>
 
-#include "cli/help.h"
+#include "common/hw_help.h"
 
 #include <string.h>
 
@@ -58,9 +58,9 @@ static void write_pair(FILE *out, const char *left, const char *right)
     write_wrapped(out, right, OPTION_COLUMN, OPTION_COLUMN);
 }
 
-static void write_options(FILE *out, const struct cli_option *options)
+static void write_options(FILE *out, const struct hw_option *options)
 {
-    for (const struct cli_option *option = options; option && option->name; option++) {
+    for (const struct hw_option *option = options; option && option->name; option++) {
         char left[64];
 
         (void)snprintf(left, sizeof(left), "--%s%s%s", option->name, option->argument ? " " : "",
@@ -69,9 +69,9 @@ static void write_options(FILE *out, const struct cli_option *options)
     }
 }
 
-static void write_verbs(FILE *out, const struct cli_group *group)
+static void write_verbs(FILE *out, const struct hw_verb *verbs)
 {
-    for (const struct cli_verb *verb = group->verbs; verb->path; verb++) {
+    for (const struct hw_verb *verb = verbs; verb->path; verb++) {
         char left[64];
 
         (void)snprintf(left, sizeof(left), "%s%s%s", verb->path, verb->arguments ? " " : "",
@@ -80,47 +80,64 @@ static void write_verbs(FILE *out, const struct cli_group *group)
     }
 }
 
-static void write_exit_statuses(FILE *out)
+static void write_exit_statuses(FILE *out, const struct hw_program *program)
 {
     (void)fputs("\nExit status:\n", out);
-    for (const struct cli_exit_status *exit = cli_exit_statuses; exit->status >= 0; exit++)
+    for (const struct hw_exit_status *exit = program->exit_statuses; exit->status >= 0; exit++)
         (void)fprintf(out, "  %d %s\n", exit->status, exit->meaning);
 }
 
-void cli_help_all(FILE *out, const struct cli_group *groups)
+static bool has_option(const struct hw_program *program, const char *name)
 {
-    (void)fputs("usage: hawser VERB... [--json] [OPTION...]\n"
-                "       hawser [VERB...] --help\n"
-                "       hawser --version\n"
-                "Words may be shortened as long as one verb alone fits.\n",
-                out);
-    for (const struct cli_group *group = groups; group->name; group++) {
-        (void)fprintf(out, "\n%s: %s\n", group->name, group->summary);
-        write_verbs(out, group);
-    }
-    write_exit_statuses(out);
-    (void)fputs("See hawser(8).\n", out);
+    for (const struct hw_option *option = program->common_options; option->name; option++)
+        if (!strcmp(option->name, name))
+            return true;
+    return false;
 }
 
-void cli_help_group(FILE *out, const struct cli_group *group)
+void hw_help_all(FILE *out, const struct hw_program *program)
 {
-    (void)fprintf(out, "hawser %s: %s\n\n", group->name, group->summary);
-    write_verbs(out, group);
+    const char *name = program->name;
+
+    (void)fprintf(out,
+                  "usage: %s VERB... %s[OPTION...]\n"
+                  "       %s [VERB...] --help\n"
+                  "       %s --version\n"
+                  "Words may be shortened as long as one verb alone fits.\n",
+                  name, has_option(program, "json") ? "[--json] " : "", name, name);
+    for (const struct hw_group *group = program->groups; group && group->name; group++) {
+        (void)fprintf(out, "\n%s: %s\n", group->name, group->summary);
+        write_verbs(out, group->verbs);
+    }
+    if (!program->groups) {
+        (void)fputc('\n', out);
+        write_verbs(out, program->verbs);
+    }
+    write_exit_statuses(out, program);
+    (void)fprintf(out, "See %s(%d).\n", name, program->section);
+}
+
+void hw_help_group(FILE *out, const struct hw_program *program, const struct hw_group *group)
+{
+    (void)fprintf(out, "%s %s: %s\n\n", program->name, group->name, group->summary);
+    write_verbs(out, group->verbs);
     (void)fputc('\n', out);
     write_paragraphs(out, group->text);
-    (void)fprintf(out, "\nSee hawser-%s(8).\n", group->name);
+    (void)fprintf(out, "\nSee %s-%s(%d).\n", program->name, group->name, program->section);
 }
 
-void cli_help_verb(FILE *out, const struct cli_verb *verb)
+void hw_help_verb(FILE *out, const struct hw_program *program, const struct hw_verb *verb)
 {
-    (void)fprintf(out, "usage: hawser %s%s%s [OPTION...]\n\n", verb->path,
+    const char *space = verb->path[0] ? " " : "";
+
+    (void)fprintf(out, "usage: %s%s%s%s%s [OPTION...]\n\n", program->name, space, verb->path,
                   verb->arguments ? " " : "", verb->arguments ? verb->arguments : "");
-    (void)fprintf(out, "  hawser %s: %s.\n\n", verb->path, verb->summary);
+    (void)fprintf(out, "  %s%s%s: %s.\n\n", program->name, space, verb->path, verb->summary);
     write_paragraphs(out, verb->text);
     (void)fputs("\nOptions:\n", out);
     write_options(out, verb->options);
-    write_options(out, cli_common_options);
+    write_options(out, program->common_options);
     if (verb->example)
         (void)fprintf(out, "\nExample:\n  %s\n", verb->example);
-    write_exit_statuses(out);
+    write_exit_statuses(out, program);
 }

@@ -2,25 +2,25 @@
 /*
  * Small readings of the verb tables that the parser, the help text and the page generator share.
  */
-#ifndef CLI_WORDS_H
-#define CLI_WORDS_H
+#ifndef HW_WORDS_H
+#define HW_WORDS_H
 
-#include "cli/verb.h"
+#include "common/hw_verb.h"
 
 #include <stddef.h>
 
-enum cli_match { CLI_MATCH_NONE, CLI_MATCH_BEGINNING, CLI_MATCH_WHOLE };
+enum hw_match { HW_MATCH_NONE, HW_MATCH_BEGINNING, HW_MATCH_WHOLE };
 
 /* How many arguments a verb takes; `most` is SIZE_MAX for "...". */
-struct cli_argument_range {
+struct hw_argument_range {
     size_t least;
     size_t most;
 };
 
 /* The last word of a verb's path: "claim" of "lun claim". */
-const char *cli_verb_name(const struct cli_verb *verb);
+const char *hw_verb_name(const struct hw_verb *verb);
 
 /* Read the range from the verb's arguments text: "URL [FILE]" is 1 to 2. */
-struct cli_argument_range cli_verb_argument_range(const struct cli_verb *verb);
+struct hw_argument_range hw_verb_argument_range(const struct hw_verb *verb);
 
 #endif

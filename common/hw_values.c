@@ -5,7 +5,7 @@
  */
 #include <config.h>
 
-#include "cli/values.h"
+#include "common/hw_values.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -52,14 +52,14 @@ static int parse_with_unit(const char *text, const struct unit *units, uint64_t 
     return -EINVAL;
 }
 
-int cli_parse_number(const char *text, uint64_t *ret_value)
+int hw_parse_number(const char *text, uint64_t *ret_value)
 {
     static const struct unit units[] = { { "", 1 }, { NULL, 0 } };
 
     return parse_with_unit(text, units, ret_value);
 }
 
-int cli_parse_size(const char *text, uint64_t *ret_bytes)
+int hw_parse_size(const char *text, uint64_t *ret_bytes)
 {
     static const struct unit units[] = {
         { "", 1 },
@@ -73,7 +73,7 @@ int cli_parse_size(const char *text, uint64_t *ret_bytes)
     return parse_with_unit(text, units, ret_bytes);
 }
 
-int cli_parse_duration(const char *text, uint64_t *ret_ms)
+int hw_parse_duration(const char *text, uint64_t *ret_ms)
 {
     static const struct unit units[] = {
         { "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { NULL, 0 },
@@ -82,11 +82,11 @@ int cli_parse_duration(const char *text, uint64_t *ret_ms)
     return parse_with_unit(text, units, ret_ms);
 }
 
-static int take_value(const struct cli_call *call, const char *name,
+static int take_value(const struct hw_call *call, const char *name,
                       int (*parse)(const char *text, uint64_t *ret_value), const char *looks_like,
                       const uint64_t range[2], uint64_t *ret_value, struct hw_error *error)
 {
-    const char *text = cli_option_value(call, name, 0);
+    const char *text = hw_option_value(call, name, 0);
     char object[64];
     uint64_t value;
     int rc;
@@ -105,23 +105,23 @@ static int take_value(const struct cli_call *call, const char *name,
     return 0;
 }
 
-int cli_option_number(const struct cli_call *call, const char *name, uint64_t least, uint64_t most,
-                      uint64_t *ret_value, struct hw_error *error)
+int hw_option_number(const struct hw_call *call, const char *name, uint64_t least, uint64_t most,
+                     uint64_t *ret_value, struct hw_error *error)
 {
-    return take_value(call, name, cli_parse_number, "a number", (uint64_t[2]) { least, most },
+    return take_value(call, name, hw_parse_number, "a number", (uint64_t[2]) { least, most },
                       ret_value, error);
 }
 
-int cli_option_size(const struct cli_call *call, const char *name, uint64_t least, uint64_t most,
-                    uint64_t *ret_bytes, struct hw_error *error)
+int hw_option_size(const struct hw_call *call, const char *name, uint64_t least, uint64_t most,
+                   uint64_t *ret_bytes, struct hw_error *error)
 {
-    return take_value(call, name, cli_parse_size, "a size such as 256M",
+    return take_value(call, name, hw_parse_size, "a size such as 256M",
                       (uint64_t[2]) { least, most }, ret_bytes, error);
 }
 
-int cli_option_duration(const struct cli_call *call, const char *name, uint64_t least,
-                        uint64_t most, uint64_t *ret_ms, struct hw_error *error)
+int hw_option_duration(const struct hw_call *call, const char *name, uint64_t least, uint64_t most,
+                       uint64_t *ret_ms, struct hw_error *error)
 {
-    return take_value(call, name, cli_parse_duration, "a time such as 5s or 500ms",
+    return take_value(call, name, hw_parse_duration, "a time such as 5s or 500ms",
                       (uint64_t[2]) { least, most }, ret_ms, error);
 }

@@ -4,7 +4,7 @@
  */
 #include <config.h>
 
-#include "cli/call.h"
+#include "common/hw_call.h"
 
 #include <jansson.h>
 
@@ -14,12 +14,12 @@ static const char *const kind_names[] = {
     [HW_ERROR_NO_QUORUM] = "no-quorum", [HW_ERROR_TIMED_OUT] = "timed-out",
 };
 
-int cli_fail(const struct cli_call *call, const struct hw_error *error)
+int hw_fail(const struct hw_call *call, const struct hw_error *error)
 {
     char line[HW_ERROR_LINE_BYTES];
 
     (void)hw_error_line(error, line, sizeof(line));
-    if (cli_option_given(call, "json")) {
+    if (hw_option_given(call, "json")) {
         json_t *value =
             json_pack("{s:{s:s, s:s, s:s, s:s}}", "error", "kind", kind_names[error->kind],
                       "object", error->object, "reason", error->reason, "remedy", error->remedy);
@@ -31,6 +31,6 @@ int cli_fail(const struct cli_call *call, const struct hw_error *error)
         (void)fflush(call->out);
         json_decref(value);
     }
-    (void)fprintf(call->err, "hawser: %s\n", line);
+    (void)fprintf(call->err, "%s: %s\n", call->program->name, line);
     return hw_error_exit_status(error);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cli/values: numbers, sizes and durations, at their limits and beyond.
+ * common/hw_values: numbers, sizes and durations, at their limits and beyond.
  */
 #include <config.h>
 
-#include "cli/values.h"
+#include "common/hw_values.h"
 
 #include "tests/unit/unit.h"
 
@@ -46,7 +46,7 @@ static void parses_numbers(void)
         { NULL, 0, 0 },
     };
 
-    check_all(cli_parse_number, expected);
+    check_all(hw_parse_number, expected);
 }
 
 static void parses_sizes(void)
@@ -65,7 +65,7 @@ static void parses_sizes(void)
         { NULL, 0, 0 },
     };
 
-    check_all(cli_parse_size, expected);
+    check_all(hw_parse_size, expected);
 }
 
 static void parses_durations(void)
@@ -76,20 +76,20 @@ static void parses_durations(void)
         { "s", -EINVAL, 0 }, { "5 s", -EINVAL, 0 }, { NULL, 0, 0 },
     };
 
-    check_all(cli_parse_duration, expected);
+    check_all(hw_parse_duration, expected);
 }
 
 /* A call with `--NAME text`, as the parser would make it. */
-static struct cli_call call_with(const struct cli_option *option, const char *text,
-                                 struct cli_given_option *ret_given)
+static struct hw_call call_with(const struct hw_option *option, const char *text,
+                                struct hw_given_option *ret_given)
 {
-    *ret_given = (struct cli_given_option) { option, text };
-    return (struct cli_call) { .options = { .items = ret_given, .count = 1, .capacity = 1 } };
+    *ret_given = (struct hw_given_option) { option, text };
+    return (struct hw_call) { .options = { .items = ret_given, .count = 1, .capacity = 1 } };
 }
 
 static void options_have_a_range(void)
 {
-    static const struct cli_option node = { .name = "node", .argument = "N" };
+    static const struct hw_option node = { .name = "node", .argument = "N" };
     static const struct {
         const char *text, *message;
         uint64_t value;
@@ -104,12 +104,12 @@ static void options_have_a_range(void)
     };
 
     for (unsigned i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
-        struct cli_given_option given;
-        struct cli_call call = call_with(&node, expected[i].text, &given);
+        struct hw_given_option given;
+        struct hw_call call = call_with(&node, expected[i].text, &given);
         struct hw_error error = { 0 };
         char line[HW_ERROR_LINE_BYTES];
         uint64_t value = 9;
-        int rc = cli_option_number(&call, "node", 1, 65535, &value, &error);
+        int rc = hw_option_number(&call, "node", 1, 65535, &value, &error);
 
         (void)hw_error_line(&error, line, sizeof(line));
         CU_ASSERT_STRING_EQUAL(line, expected[i].message);
@@ -121,16 +121,16 @@ static void options_have_a_range(void)
 
 static void options_keep_their_default(void)
 {
-    static const struct cli_option other = { .name = "other", .argument = "N" };
-    struct cli_given_option given;
-    struct cli_call call = call_with(&other, "5M", &given);
+    static const struct hw_option other = { .name = "other", .argument = "N" };
+    struct hw_given_option given;
+    struct hw_call call = call_with(&other, "5M", &given);
     struct hw_error error = { 0 };
     uint64_t value = 77;
 
-    CU_ASSERT_EQUAL(cli_option_number(&call, "node", 1, 9, &value, &error), 0);
-    CU_ASSERT_EQUAL(cli_option_duration(&call, "timeout", 1, 9, &value, &error), 0);
+    CU_ASSERT_EQUAL(hw_option_number(&call, "node", 1, 9, &value, &error), 0);
+    CU_ASSERT_EQUAL(hw_option_duration(&call, "timeout", 1, 9, &value, &error), 0);
     CU_ASSERT_EQUAL(value, 77);
-    CU_ASSERT_EQUAL(cli_option_size(&call, "other", 1, UINT64_MAX, &value, &error), 0);
+    CU_ASSERT_EQUAL(hw_option_size(&call, "other", 1, UINT64_MAX, &value, &error), 0);
     CU_ASSERT_EQUAL(value, UINT64_C(5242880));
 }
 
