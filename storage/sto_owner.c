@@ -275,7 +275,9 @@ void sto_owner_stop(struct sto_owner *owner)
 void sto_owner_allow(struct sto_owner *owner, bool allowed)
 {
     owner->forbidden = !allowed;
-    if (allowed && owner->gate_wanted)
+    if (sto_gate_state(owner->gate) == STO_GATE_DRAINING) /* what waits goes out, or stays */
+        sto_gate_drain(owner->gate, allowed);
+    else if (allowed && owner->gate_wanted)
         sto_gate_open(owner->gate);
     else if (!allowed && owner->gate_wanted)
         sto_gate_hold(owner->gate);

@@ -246,6 +246,25 @@ static void drains(void)
     finish();
 }
 
+/* A drain that may not let more out any longer: only what is in flight counts. */
+static void drains_less(void)
+{
+    begin();
+    sto_gate_open(t.gate);
+    submit(0);
+    submit(1);
+    answer(1, STO_BUSY, 0); /* goes back in line */
+    sto_gate_drain(t.gate, true);
+    sto_gate_drain(t.gate, false);
+    t.now_ns = INT64_MAX / 2;
+    sto_gate_service(t.gate);
+    CU_ASSERT_TRUE(t.out_count == 1 && out_is(0, 0));
+    answer(0, STO_OK, 0);
+    CU_ASSERT_TRUE(t.event_count == 1 && t.events[0] == STO_GATE_DRAINED);
+    CU_ASSERT_EQUAL(sto_gate_stats(t.gate).waiting, 1);
+    finish();
+}
+
 static void waits_for_a_busy_target(void)
 {
     begin();
@@ -387,6 +406,7 @@ const struct unit_case unit_cases[] = {
     { "every end of an operation", takes_back_what_has_no_answer },
     { "issued again in the order of arrival", keeps_the_order },
     { "drain", drains },
+    { "a drain of what is in flight alone", drains_less },
     { "a busy target is asked again later", waits_for_a_busy_target },
     { "an aborted request is tried again, not for ever", tries_aborted_requests_again },
     { "what the LUN does not take", judges_what_cannot_be_sent },
