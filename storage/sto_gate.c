@@ -21,6 +21,11 @@
 #else
 #define GATE_LEASE_COUNTS true
 #endif
+#ifdef STO_MUTATE_NO_DEADLINE
+#define GATE_DEADLINE_COUNTS false
+#else
+#define GATE_DEADLINE_COUNTS true
+#endif
 
 enum { BUSY_WAIT_NS = 10 * 1000 * 1000, ABORTS_MAX = 5 };
 
@@ -39,7 +44,8 @@ struct sto_gate {
     uint64_t reset_number; /* up to and with this one nothing is issued again */
     uint64_t drain_number; /* DRAINING: up to and with this one */
     int64_t lease_until_ns;
-    int64_t busy_until_ns; /* 0: not busy */
+    const _Atomic int64_t *deadline_ns; /* NULL: none */
+    int64_t busy_until_ns;              /* 0: not busy */
     bool pumping;
     struct sto_gate_stats stats;
 };
@@ -180,6 +186,14 @@ static void op_done(struct sto_op *op)
     pump(gate);
 }
 
+/* A waiting request that nobody wants an answer of. */
+static void forget(struct sto_gate *gate, struct sto_request *request)
+{
+    list_remove(&gate->waiting, request);
+    request->op.result.rc = request->sent_once ? STO_UNKNOWN : STO_NOT_SENT;
+    finish(gate, request);
+}
+
 static bool may_pass(const struct sto_gate *gate, const struct sto_request *request)
 {
     return gate->state == STO_GATE_OPEN ||
@@ -222,9 +236,16 @@ static void pump(struct sto_gate *gate)
     while (gate->waiting.first != NULL && may_pass(gate, gate->waiting.first)) {
         int64_t now_ns = hw_clock_now_ns(sto_lun_clock(gate->lun));
 
+        if (gate->waiting.first->abandoned) {
+            forget(gate, gate->waiting.first);
+            continue;
+        }
         if (now_ns < gate->busy_until_ns)
             break;
         gate->busy_until_ns = 0;
+        if (GATE_DEADLINE_COUNTS && gate->deadline_ns != NULL &&
+            now_ns >= atomic_load(gate->deadline_ns))
+            break;
         if (GATE_LEASE_COUNTS && now_ns >= gate->lease_until_ns) { /* at each submit (timing.md) */
             shut(gate, STO_GATE_EXPIRED, 0);
             break;
@@ -244,13 +265,22 @@ int sto_gate_submit(struct sto_gate *gate, struct sto_request *request)
         return -EINVAL;
     request->gate = gate;
     request->number = ++gate->last_number;
-    request->flying = request->sent_once = false;
+    request->flying = request->sent_once = request->abandoned = false;
     request->aborts = 0;
     request->next = request->previous = NULL;
     gate->stats.submitted++;
     list_insert(&gate->waiting, request);
     pump(gate);
     return 0;
+}
+
+void sto_gate_abandon(struct sto_gate *gate, struct sto_request *request)
+{
+    request->abandoned = true;
+    if (request->flying || request->sent_once)
+        return;
+    forget(gate, request);
+    check_drained(gate);
 }
 
 void sto_gate_open(struct sto_gate *gate)
@@ -278,13 +308,8 @@ void sto_gate_drain(struct sto_gate *gate, bool waiting)
 
 static void end_waiting(struct sto_gate *gate)
 {
-    while (gate->waiting.first != NULL) {
-        struct sto_request *request = gate->waiting.first;
-
-        list_remove(&gate->waiting, request);
-        request->op.result.rc = request->sent_once ? STO_UNKNOWN : STO_NOT_SENT;
-        finish(gate, request);
-    }
+    while (gate->waiting.first != NULL)
+        forget(gate, gate->waiting.first);
 }
 
 void sto_gate_kill(struct sto_gate *gate)
@@ -298,6 +323,11 @@ void sto_gate_reset(struct sto_gate *gate)
     gate->state = STO_GATE_HELD;
     gate->reset_number = gate->last_number;
     end_waiting(gate);
+}
+
+void sto_gate_set_deadline(struct sto_gate *gate, const _Atomic int64_t *until_ns)
+{
+    gate->deadline_ns = until_ns;
 }
 
 void sto_gate_set_lease(struct sto_gate *gate, int64_t until_ns)

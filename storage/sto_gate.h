@@ -9,6 +9,7 @@
 #ifndef STO_GATE_H
 #define STO_GATE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -40,7 +41,7 @@ struct sto_request {
     struct sto_gate *gate;
     struct sto_request *next, *previous;
     uint64_t number;
-    bool flying, sent_once;
+    bool flying, sent_once, abandoned;
     unsigned aborts; /* how often the target aborted it, since it was taken */
 };
 
@@ -60,6 +61,13 @@ void sto_gate_free(struct sto_gate *gate);
 /* Take a request. 0, -ESHUTDOWN if the gate is dead, -EINVAL for another kind of operation. */
 int sto_gate_submit(struct sto_gate *gate, struct sto_request *request);
 
+/*
+ * Nobody wants this request's answer any more, but `done` is still called: now, if it was never
+ * sent (STO_NOT_SENT); when its answer comes; or, if the answer does not come, when the gate opens
+ * again behind a barrier (STO_UNKNOWN). It is not issued again.
+ */
+void sto_gate_abandon(struct sto_gate *gate, struct sto_request *request);
+
 /* Issue what waits, oldest first, and let requests pass. No-op when dead. */
 void sto_gate_open(struct sto_gate *gate);
 /* Let nothing pass; what is in flight may still be answered. No-op when dead. */
@@ -74,7 +82,15 @@ void sto_gate_reset(struct sto_gate *gate);
  * Those in flight end with the LUN's sessions. */
 void sto_gate_kill(struct sto_gate *gate);
 
-/* No submit at or after this time of the LUN's clock; INT64_MAX (as born) = no lease. */
+/*
+ * Nothing is issued at or after the time that stands here (of the LUN's clock); requests wait, and
+ * go on when it stands later and sto_gate_service() is called. The place is the caller's, is read
+ * at each submit, and may be written by another thread. NULL (as born): no deadline.
+ */
+void sto_gate_set_deadline(struct sto_gate *gate, const _Atomic int64_t *until_ns);
+
+/* No submit at or after this time of the LUN's clock; INT64_MAX (as born) = no lease. Reaching it
+ * shuts the gate (STO_GATE_EXPIRED). */
 void sto_gate_set_lease(struct sto_gate *gate, int64_t until_ns);
 /* When sto_gate_service() wants to be called; INT64_MAX = not. */
 int64_t sto_gate_next_ns(const struct sto_gate *gate);

@@ -288,6 +288,16 @@ int sto_owner_submit(struct sto_owner *owner, struct sto_request *request)
     return sto_gate_submit(owner->gate, request);
 }
 
+void sto_owner_abandon(struct sto_owner *owner, struct sto_request *request)
+{
+    sto_gate_abandon(owner->gate, request);
+}
+
+void sto_owner_set_deadline(struct sto_owner *owner, const _Atomic int64_t *until_ns)
+{
+    sto_gate_set_deadline(owner->gate, until_ns);
+}
+
 int sto_owner_fd(const struct sto_owner *owner)
 {
     return sto_lun_fd(owner->lun);

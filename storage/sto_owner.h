@@ -65,6 +65,10 @@ void sto_owner_allow(struct sto_owner *owner, bool allowed);
 
 /* A guest request through the gate; see sto_gate_submit(). */
 int sto_owner_submit(struct sto_owner *owner, struct sto_request *request);
+/* Nobody wants its answer any more; see sto_gate_abandon(). */
+void sto_owner_abandon(struct sto_owner *owner, struct sto_request *request);
+/* The member lease; see sto_gate_set_deadline(). */
+void sto_owner_set_deadline(struct sto_owner *owner, const _Atomic int64_t *until_ns);
 
 int sto_owner_fd(const struct sto_owner *owner);                /* to poll; the LUN's */
 short sto_owner_events(const struct sto_owner *owner);          /* poll events to wait for */

@@ -5,8 +5,8 @@
  *            blocks by their stamp, the ownership record by its generation);
  *   order    no write lands on a block after a newer one of it was acknowledged;
  *   read     what an open owner reads is not older than what was acknowledged;
- *   right    no request was handed to the LUN after the storage lease ran out, nor while the gate
- *            was forbidden to open.
+ *   right    no request was handed to the LUN after the storage lease or the member lease ran out,
+ *            nor while the gate was forbidden to open.
  */
 #include "config.h"
 
@@ -104,6 +104,8 @@ void world_note_right(struct world_node *node)
     if (node->world->lease_ms != 0)
         right.until_ns =
             sto_owner_confirmed_ns(node->owner) + (int64_t)node->world->lease_ms * WORLD_MS;
+    if (node->deadline_ns < right.until_ns)
+        right.until_ns = node->deadline_ns;
     if (node->right_count > 0 && last->until_ns == right.until_ns &&
         last->forbidden == right.forbidden)
         return;

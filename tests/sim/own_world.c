@@ -139,6 +139,7 @@ void world_start(struct world *world, struct world_node *node, uint32_t generati
     sto_model_lun_cut(node->lun, node->cut);
     node->grant = generation;
     sto_owner_allow(node->owner, !node->forbidden);
+    sto_owner_set_deadline(node->owner, &node->deadline_ns);
     world_note_right(node);
     if (sto_owner_start(node->owner, &grant) < 0)
         world_break(world, "a fresh machine refused grant %u", generation);
@@ -247,6 +248,14 @@ void world_allow(struct world_node *node, bool allowed)
     world_note_right(node);
 }
 
+void world_feed(struct world_node *node, bool fed)
+{
+    node->deadline_ns = fed ? INT64_MAX : node->world->now_ns;
+    world_note_right(node);
+    if (fed && node->owner != NULL)
+        sto_owner_service(node->owner, 0); /* whoever is fed looks at once */
+}
+
 bool world_run_until_open(struct world *world, const struct world_node *node, int64_t limit_ns)
 {
     int64_t end_ns = world->now_ns + limit_ns;
@@ -296,6 +305,7 @@ static bool disturbs(void *context, const uint8_t cdb[16], struct sto_model_repl
 static void draw(struct world *world)
 {
     static const int64_t slow_ms[] = { 50, 500, 3000, 9000 };
+    static const unsigned disturbed[] = { 0, 0, 8, 40 };
 
     world->quirks.persists = hw_prng_chance(&world->prng, 1, 2);
     world->quirks.by_session = hw_prng_chance(&world->prng, 1, 2);
@@ -306,8 +316,8 @@ static void draw(struct world *world)
     world->quirks.unregister_uncounted = hw_prng_chance(&world->prng, 1, 2);
     world->quirks.hides_capacity = hw_prng_chance(&world->prng, 1, 2);
     world->quirks.names_reset = hw_prng_chance(&world->prng, 1, 2);
-    world->lease_ms = hw_prng_chance(&world->prng, 1, 3) ? 1500 : 0;
-    world->disturbed = hw_prng_chance(&world->prng, 1, 3) ? 40 : 0;
+    world->lease_ms = hw_prng_chance(&world->prng, 1, 2) ? 1500 : 0;
+    world->disturbed = disturbed[hw_prng_below(&world->prng, 4)];
 }
 
 static bool write_first_record(struct world *world)
@@ -349,6 +359,7 @@ bool world_init(struct world *world, uint64_t seed, bool trace)
         world->nodes[i].world = world;
         world->nodes[i].id = i + 1;
         world->nodes[i].port = (uint64_t)(i + 1) * 16;
+        world->nodes[i].deadline_ns = INT64_MAX;
         for (unsigned block = 0; block < WORLD_DATA_BLOCKS; block++) {
             world->nodes[i].blocks[block].node = &world->nodes[i];
             world->nodes[i].blocks[block].block = block;

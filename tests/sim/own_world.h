@@ -53,9 +53,10 @@ struct world_node {
     bool open; /* OWNED was told and nothing took it back */
     bool cut;
     int64_t stalled_until_ns;
-    int64_t issue_ns; /* when its guest asks for something next */
-    uint32_t grant;   /* generation of the grant it works under */
-    bool forbidden;   /* by sto_owner_allow() */
+    int64_t issue_ns;            /* when its guest asks for something next */
+    uint32_t grant;              /* generation of the grant it works under */
+    bool forbidden;              /* by sto_owner_allow() */
+    _Atomic int64_t deadline_ns; /* of its member lease */
     unsigned right_count;
     struct world_right rights[WORLD_RIGHTS]; /* the newest; number n is at n % WORLD_RIGHTS */
     struct world_block blocks[WORLD_DATA_BLOCKS];
@@ -112,6 +113,8 @@ bool world_run_until_open(struct world *world, const struct world_node *node, in
 void world_start(struct world *world, struct world_node *node, uint32_t generation, bool takeover);
 /* The gate may not open (false) or may again. */
 void world_allow(struct world_node *node, bool allowed);
+/* The member lease ends now, or goes on for ever. */
+void world_feed(struct world_node *node, bool fed);
 /* Note what the node's gate may do from now on, if that changed. */
 void world_note_right(struct world_node *node);
 /* The process dies: no goodbye. */

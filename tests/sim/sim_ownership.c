@@ -177,11 +177,21 @@ static void leave_step(struct world *world)
         stall(world, node, 4000);
 }
 
+static void feed_step(struct world *world, struct world_node *node)
+{
+    bool fed = node->deadline_ns != INT64_MAX;
+
+    if (node->stalled_until_ns > world->now_ns)
+        return;
+    world_say(world, "n%u is %s", node->id, fed ? "fed again" : "not fed any more");
+    world_feed(node, fed);
+}
+
 static void random_step(struct world *world)
 {
     struct world_node *node = any_node(world);
 
-    switch (hw_prng_below(&world->prng, 22)) {
+    switch (hw_prng_below(&world->prng, 23)) {
     case 0:
     case 1:
     case 2:
@@ -230,6 +240,9 @@ static void random_step(struct world *world)
         if (node->stalled_until_ns <= world->now_ns)
             world_allow(node, node->forbidden);
         break;
+    case 19:
+        feed_step(world, node);
+        break;
     case 14:
     case 15:
         world_say(world, "a zombie registers and writes");
@@ -265,6 +278,7 @@ static void must_settle(struct world *world)
         world->nodes[i].cut = false;
         world->nodes[i].stalled_until_ns = 0;
         world_allow(&world->nodes[i], true);
+        world_feed(&world->nodes[i], true);
         if (world->nodes[i].lun != NULL)
             sto_model_lun_cut(world->nodes[i].lun, false);
         if (&world->nodes[i] != node && world->nodes[i].id == node->id)

@@ -384,6 +384,75 @@ static void keeps_to_its_lease(void)
     finish();
 }
 
+static void waits_behind_a_deadline(void)
+{
+    _Atomic int64_t until_ns = 0;
+
+    begin();
+    until_ns = t.now_ns;
+    sto_gate_set_deadline(t.gate, &until_ns);
+    sto_gate_open(t.gate);
+    submit(0); /* at this time: no more; and nobody is told */
+    CU_ASSERT_TRUE(t.out_count == 0 && t.event_count == 0);
+    CU_ASSERT_EQUAL(sto_gate_state(t.gate), STO_GATE_OPEN);
+    until_ns = t.now_ns + 10;
+    sto_gate_service(t.gate);
+    CU_ASSERT_TRUE(out_is(0, 0));
+    t.now_ns += 10;
+    submit(1);
+    answer(0, STO_OK, 0); /* what is in flight may be answered */
+    CU_ASSERT_TRUE(t.answered[0] == 1 && t.out_count == 0);
+    sto_gate_drain(t.gate, true); /* a drain waits, too */
+    CU_ASSERT_TRUE(t.out_count == 0 && t.event_count == 0);
+    until_ns = INT64_MAX;
+    sto_gate_service(t.gate);
+    CU_ASSERT_TRUE(out_is(0, 1));
+    answer(0, STO_OK, 0);
+    CU_ASSERT_TRUE(t.event_count == 1 && t.events[0] == STO_GATE_DRAINED);
+    finish();
+}
+
+static void forgets_what_nobody_wants(void)
+{
+    begin();
+    sto_gate_open(t.gate);
+    submit(0);
+    submit(1);
+    submit(2);
+    answer(1, STO_UNKNOWN, 0); /* 1 waits to be issued again, 0 and 2 are in flight */
+    submit(3);
+    sto_gate_abandon(t.gate, &t.requests[3]); /* never sent: at once */
+    CU_ASSERT_TRUE(t.answered[3] == 1 && t.answers[3] == STO_NOT_SENT);
+    sto_gate_abandon(t.gate, &t.requests[0]);
+    sto_gate_abandon(t.gate, &t.requests[1]);
+    sto_gate_abandon(t.gate, &t.requests[2]);
+    CU_ASSERT_TRUE(t.answered[0] + t.answered[1] + t.answered[2] == 0);
+    answer(0, STO_OK, 0); /* its own answer */
+    CU_ASSERT_TRUE(t.answered[0] == 1 && t.answers[0] == STO_OK);
+    answer(0, STO_UNKNOWN, 0); /* no answer: not before the gate opens behind a barrier */
+    CU_ASSERT_EQUAL(t.answered[2], 0);
+    sto_gate_open(t.gate);
+    CU_ASSERT_TRUE(t.answered[1] == 1 && t.answers[1] == STO_UNKNOWN);
+    CU_ASSERT_TRUE(t.answered[2] == 1 && t.answers[2] == STO_UNKNOWN);
+    CU_ASSERT_EQUAL(t.out_count, 0); /* and not issued again */
+    finish();
+
+    begin(); /* a drain does not wait for what was forgotten */
+    sto_gate_open(t.gate);
+    submit(0);
+    answer(0, STO_BUSY, 0);
+    submit(1);
+    sto_gate_drain(t.gate, true);
+    sto_gate_abandon(t.gate, &t.requests[1]);
+    CU_ASSERT_EQUAL(t.answered[1], 1);
+    CU_ASSERT_EQUAL(t.event_count, 0); /* 0 was sent once */
+    t.now_ns = INT64_MAX / 2;
+    sto_gate_service(t.gate);
+    answer(0, STO_OK, 0);
+    CU_ASSERT_TRUE(t.event_count == 1 && t.events[0] == STO_GATE_DRAINED);
+    finish();
+}
+
 static void without_memory(void)
 {
     for (unsigned n = 0;; n++) {
@@ -412,6 +481,8 @@ const struct unit_case unit_cases[] = {
     { "what the LUN does not take", judges_what_cannot_be_sent },
     { "kill", is_killed_for_good },
     { "lease", keeps_to_its_lease },
+    { "a deadline that another thread sets", waits_behind_a_deadline },
+    { "what nobody wants an answer of", forgets_what_nobody_wants },
     { "without memory", without_memory },
     { 0 },
 };
