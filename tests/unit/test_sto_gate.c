@@ -2,6 +2,7 @@
 /*
  * storage/sto_gate over a LUN whose every answer is the test's: what passes when, what goes back
  * into its place, that nothing is lost and nothing answered twice.
+ * over 400: one gate, one stand-in for a LUN, and each way a request can end.
  */
 #include <config.h>
 
