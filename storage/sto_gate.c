@@ -27,7 +27,7 @@
 #define GATE_DEADLINE_COUNTS true
 #endif
 
-enum { BUSY_WAIT_NS = 10 * 1000 * 1000, ABORTS_MAX = 5 };
+enum { BUSY_WAIT_NS = 10 * 1000 * 1000 };
 
 struct list {
     struct sto_request *first, *last;
@@ -174,7 +174,7 @@ static void op_done(struct sto_op *op)
         take_back(gate, request);
         break;
     case STO_ABORTED: /* "may be able to recover by trying the command again" (SPC-4 table 41) */
-        if (++request->aborts < ABORTS_MAX)
+        if (++request->aborts < STO_ABORTS_MAX)
             take_back(gate, request);
         else
             finish(gate, request);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Reading the facts of a LUN: one command after the other, each told by the table below. Unit
- * attentions that wait (a fresh login has one) are stepped over and counted; nothing else is
- * retried. A standby node asks too, while another holds an exclusive reservation: what may be
- * refused then stays unknown (READ CAPACITY) or has a careful default (MODE SENSE).
+ * attentions that wait (a fresh login has one) and aborted commands are stepped over and counted;
+ * nothing else is retried. A standby node asks too, while another holds an exclusive reservation:
+ * what may be refused then stays unknown (READ CAPACITY) or has a careful default (MODE SENSE).
  */
 #include "config.h"
 
@@ -19,20 +19,15 @@
 #include "storage/sto_sense.h"
 
 enum { UNIT_ATTENTIONS_MAX = 32, ANSWER_BYTES = 1024, INQUIRY_BYTES = 96, PAGE_BYTES = 252 };
-enum {
-    MODE_BYTES = 192,
-
-    CAPACITY_BYTES = 32,
-    FULL_STATUS_BYTES = 512,
-    NS_PER_MS = 1000000
-};
+enum { MODE_BYTES = 192, CAPACITY_BYTES = 32, FULL_STATUS_BYTES = 512, NS_PER_MS = 1000000 };
 
 struct identify {
     struct sto_lun *lun;
     struct sto_op op;
     struct iovec iov;
     unsigned step;
-    unsigned unit_attentions;
+    const struct step *at; /* of the command that is out */
+    unsigned unit_attentions, aborts;
     int64_t deadline_ns;
     struct sto_vpd_pages pages;
     struct sto_facts facts;
@@ -49,6 +44,8 @@ struct step {
     uint8_t (*cdb)(uint8_t cdb[STO_CDB_BYTES], const struct step *step);
     /* Judge the answer: 0, or -errno with the message in the error. */
     int (*judge)(struct identify *identify, size_t bytes);
+    /* judge_page(): what the page says */
+    int (*parse)(const void *answer, size_t bytes, struct sto_facts *facts);
 };
 
 /* --- ends --- */
@@ -119,8 +116,6 @@ static int judge_ready(struct identify *identify, size_t bytes)
     identify->facts.scsi = true;
     if (rc == STO_OK || rc == STO_CONFLICT)
         return 0;
-    if (rc == STO_BUSY)
-        return refuse_result(identify, "TEST UNIT READY");
     /* Not ready, or no such LUN: INQUIRY may know better which. */
     return identify->op.result.asc_ascq == STO_ASC_NO_SUCH_LUN
                ? 0
@@ -154,40 +149,37 @@ static uint8_t page_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
     return sto_cdb_inquiry_page(cdb, step->page, step->answer_bytes);
 }
 
-/* Pages are wanted, not needed: what a target does not tell stays unknown. */
+/*
+ * Pages are wanted, not needed: what a target does not offer stays unknown. One that it only could
+ * not give now must not read as "not offered": a LUN without a name would pass for any other.
+ * 1: there is an answer; 0: not offered; or -errno.
+ */
+static int judge_optional(struct identify *identify, const char *command)
+{
+    enum sto_rc rc = identify->op.result.rc;
+
+    /* (PERSISTENT RESERVE IN conflicts under a reservation of SPC-2) */
+    if (rc == STO_UNSUPPORTED || rc == STO_ILLEGAL || rc == STO_CONFLICT)
+        return 0;
+    return rc == STO_OK ? 1 : refuse_result(identify, command);
+}
+
 static int judge_pages(struct identify *identify, size_t bytes)
 {
-    if (identify->op.result.rc == STO_OK)
+    int rc = judge_optional(identify, "INQUIRY");
+
+    if (rc > 0)
         (void)sto_inquiry_pages(identify->answer, bytes, &identify->pages);
-    return 0;
+    return rc < 0 ? rc : 0;
 }
 
-static int judge_serial(struct identify *identify, size_t bytes)
+static int judge_page(struct identify *identify, size_t bytes)
 {
-    if (identify->op.result.rc == STO_OK)
-        (void)sto_inquiry_serial(identify->answer, bytes, &identify->facts);
-    return 0;
-}
+    int rc = judge_optional(identify, "INQUIRY");
 
-static int judge_identification(struct identify *identify, size_t bytes)
-{
-    if (identify->op.result.rc == STO_OK)
-        (void)sto_inquiry_identification(identify->answer, bytes, &identify->facts);
-    return 0;
-}
-
-static int judge_limits(struct identify *identify, size_t bytes)
-{
-    if (identify->op.result.rc == STO_OK)
-        (void)sto_inquiry_block_limits(identify->answer, bytes, &identify->facts);
-    return 0;
-}
-
-static int judge_provisioning(struct identify *identify, size_t bytes)
-{
-    if (identify->op.result.rc == STO_OK)
-        (void)sto_inquiry_provisioning(identify->answer, bytes, &identify->facts);
-    return 0;
+    if (rc > 0)
+        (void)identify->at->parse(identify->answer, bytes, &identify->facts);
+    return rc < 0 ? rc : 0;
 }
 
 static uint8_t capacity_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
@@ -230,12 +222,14 @@ static uint8_t capabilities_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *s
     return sto_pr_in_cdb(STO_PR_REPORT_CAPABILITIES, step->answer_bytes, cdb);
 }
 
+/* A registration without APTPL would take it from a LUN that has it: no guess here, either. */
 static int judge_capabilities(struct identify *identify, size_t bytes)
 {
     struct sto_pr_capabilities capabilities;
+    int rc = judge_optional(identify, "REPORT CAPABILITIES");
 
-    if (identify->op.result.rc != STO_OK)
-        return 0;
+    if (rc <= 0)
+        return rc;
     identify->facts.reservations = true;
     if (sto_pr_decode_capabilities(identify->answer, bytes, &capabilities) == 0)
         identify->facts.keeps_over_power_loss = capabilities.keeps_over_power_loss;
@@ -251,9 +245,11 @@ static uint8_t keys_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
 /* REPORT CAPABILITIES is optional, READ KEYS is what any target with reservations knows. */
 static int judge_keys(struct identify *identify, size_t bytes)
 {
-    if (identify->op.result.rc == STO_OK && bytes >= 8)
+    int rc = judge_optional(identify, "READ KEYS");
+
+    if ((rc > 0 && bytes >= 8) || identify->op.result.rc == STO_CONFLICT)
         identify->facts.reservations = true;
-    return 0;
+    return rc < 0 ? rc : 0;
 }
 
 static uint8_t full_status_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
@@ -269,18 +265,18 @@ static int judge_full_status(struct identify *identify, size_t bytes)
 }
 
 static const struct step steps[] = {
-    { 0, 0, ready_cdb, judge_ready },
-    { INQUIRY_BYTES, 0, inquiry_cdb, judge_inquiry },
-    { PAGE_BYTES, 0, page_cdb, judge_pages },
-    { PAGE_BYTES, STO_VPD_SERIAL, page_cdb, judge_serial },
-    { ANSWER_BYTES, STO_VPD_IDENTIFICATION, page_cdb, judge_identification },
-    { CAPACITY_BYTES, 0, capacity_cdb, judge_capacity },
-    { PAGE_BYTES, STO_VPD_BLOCK_LIMITS, page_cdb, judge_limits },
-    { PAGE_BYTES, STO_VPD_PROVISIONING, page_cdb, judge_provisioning },
-    { MODE_BYTES, 0, mode_cdb, judge_mode },
-    { STO_PR_CAPABILITIES_ANSWER_BYTES, 0, capabilities_cdb, judge_capabilities },
-    { STO_PR_RESERVATION_ANSWER_BYTES, 0, keys_cdb, judge_keys },
-    { FULL_STATUS_BYTES, 0, full_status_cdb, judge_full_status },
+    { 0, 0, ready_cdb, judge_ready, NULL },
+    { INQUIRY_BYTES, 0, inquiry_cdb, judge_inquiry, NULL },
+    { PAGE_BYTES, 0, page_cdb, judge_pages, NULL },
+    { PAGE_BYTES, STO_VPD_SERIAL, page_cdb, judge_page, sto_inquiry_serial },
+    { ANSWER_BYTES, STO_VPD_IDENTIFICATION, page_cdb, judge_page, sto_inquiry_identification },
+    { CAPACITY_BYTES, 0, capacity_cdb, judge_capacity, NULL },
+    { PAGE_BYTES, STO_VPD_BLOCK_LIMITS, page_cdb, judge_page, sto_inquiry_block_limits },
+    { PAGE_BYTES, STO_VPD_PROVISIONING, page_cdb, judge_page, sto_inquiry_provisioning },
+    { MODE_BYTES, 0, mode_cdb, judge_mode, NULL },
+    { STO_PR_CAPABILITIES_ANSWER_BYTES, 0, capabilities_cdb, judge_capabilities, NULL },
+    { STO_PR_RESERVATION_ANSWER_BYTES, 0, keys_cdb, judge_keys, NULL },
+    { FULL_STATUS_BYTES, 0, full_status_cdb, judge_full_status, NULL },
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
@@ -296,6 +292,7 @@ static int submit_step(struct identify *identify)
     struct sto_op *op = &identify->op;
     int64_t left_ms = (identify->deadline_ns - hw_clock_now_ns(identify->lun->clock)) / NS_PER_MS;
 
+    identify->at = step;
     memset(identify->answer, 0, sizeof(identify->answer));
     op->kind = STO_OP_SCSI;
     op->cdb_bytes = step->cdb(op->cdb, step);
@@ -329,7 +326,7 @@ static void next_step(struct identify *identify)
 /* Silence is no answer of any kind: facts are read whole or not at all. */
 static bool never_answered(enum sto_rc rc)
 {
-    return rc == STO_NOT_SENT || rc == STO_UNKNOWN || rc == STO_BUSY;
+    return rc == STO_NOT_SENT || rc == STO_UNKNOWN || rc == STO_BUSY || rc == STO_ABORTED;
 }
 
 static void step_done(struct sto_op *op)
@@ -350,6 +347,11 @@ static void step_done(struct sto_op *op)
         return;
     }
     identify->unit_attentions = 0; /* counted in a row: each step may meet as many */
+    if (op->result.rc == STO_ABORTED && ++identify->aborts < STO_ABORTS_MAX) {
+        next_step(identify);
+        return;
+    }
+    identify->aborts = 0;
     if (op->result.rc == STO_NOT_SENT && identify->step == 0 && op->session == STO_SESSION_DATA) {
         op->session = STO_SESSION_CONTROL; /* perhaps only that one is logged in */
         next_step(identify);

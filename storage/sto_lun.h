@@ -70,6 +70,9 @@ enum sto_rc {
     STO_LOGIN_REFUSED,  /* wrong secret, unknown target: retrying does not help */
 };
 
+/* How often a command that the target aborts is sent before somebody hears of it. */
+enum { STO_ABORTS_MAX = 5 };
+
 /* A short name of `rc` for messages and JSON ("conflict", "unit-attention" ...). */
 const char *sto_rc_name(enum sto_rc rc);
 
