@@ -66,7 +66,7 @@ const char *sto_own_state_name(enum sto_own_state state);
     X(FOREIGN_KEY, "a key that is not this cluster's is registered")                           \
     X(FOREIGN_RECORD, "the ownership record is another cluster's")                             \
     X(WRONG_VM, "the LUN belongs to another VM")                                               \
-    X(COPY, "the LUN is a copy of another one: its record names a different WWID")             \
+    X(COPY, "not the LUN that it was: its WWID is not the one that is known of it")            \
     X(NO_RECORD, "the LUN has no ownership record")                                            \
     X(BAD_RECORD, "no copy of the ownership record can be read")                               \
     X(NEWER_RECORD, "the ownership record was written by a newer version of hawser")           \

@@ -226,7 +226,10 @@ static void looking_result(struct sto_own *own, const struct sto_own_result *res
         return;
     }
     if (result->rc != STO_OK || (own->command.kind != STO_OWN_READ_RECORD && result->decode < 0)) {
-        own_give_up(own, STO_OWN_REASON_BAD_ANSWER, 0, own->generation);
+        own_give_up(own,
+                    own->command.kind == STO_OWN_READ_RECORD ? STO_OWN_REASON_BAD_RECORD
+                                                             : STO_OWN_REASON_BAD_ANSWER,
+                    0, own->generation);
         return;
     }
     if (own->command.kind == STO_OWN_READ_RESERVATION) {
@@ -294,31 +297,20 @@ static void recording_result(struct sto_own *own, const struct sto_own_result *r
     if (result->rc == STO_CONFLICT) {
         if (!too_many_conflicts(own))
             own_start_look(own, false);
+    } else if (result->rc == STO_READ_ONLY) {
+        own_give_up(own, STO_OWN_REASON_READ_ONLY, 0, own->generation);
     } else if (result->rc != STO_OK) {
-        own_give_up(own, STO_OWN_REASON_BAD_RECORD, 0, own->generation);
+        own_give_up(own,
+                    own->command.kind == STO_OWN_WRITE_RECORD ? STO_OWN_REASON_REFUSED_BY_TARGET
+                                                              : STO_OWN_REASON_BAD_RECORD,
+                    0, own->generation);
     } else if (own->command.kind == STO_OWN_WRITE_RECORD) {
         own->record = own->command.record;
         own->record_known = own->record_written = true;
         own_enter_owned(own);
     } else if (record_allows(own, result)) {
-        struct sto_record record = own->record;
-
-        record.state = STO_RECORD_OWNED;
-        record.node = own->config.node;
-        record.handover_node = 0;
-        record.generation = own->generation;
-        record.sequence++;
-        record.deadman_ms = own->config.deadman_ms;
-        record.store_ms = own->config.store_ms;
-        memcpy(record.cluster_uuid, own->config.cluster_uuid, 16);
-        memcpy(record.boot_id, own->config.boot_id, 16);
-        record.instance = own->config.instance;
-        if (own->wwid[0] != '\0')
-            memcpy(record.wwid, own->wwid, sizeof(record.wwid));
-        if (!own_all_zero(own->config.vm_uuid))
-            memcpy(record.vm_uuid, own->config.vm_uuid, 16);
         memset(&own->command, 0, sizeof(own->command));
-        own->command.record = record;
+        own->command.record = own_next_record(own);
         own->command.kind = STO_OWN_WRITE_RECORD;
         own_send(own);
     }

@@ -91,14 +91,11 @@ static void identified(struct sto_own *own, const struct sto_own_result *result)
         own_give_up(own, STO_OWN_REASON_NO_RESERVATIONS, 0, 0);
     } else if (result->read_only) {
         own_give_up(own, STO_OWN_REASON_READ_ONLY, 0, 0);
-    } else if (own->wwid[0] != '\0' && wwid[0] != '\0' &&
-               strncmp(own->wwid, wwid, sizeof(own->wwid) - 1) != 0) {
+    } else if (own->wwid[0] != '\0' && strncmp(own->wwid, wwid, sizeof(own->wwid) - 1) != 0) {
         own_give_up(own, STO_OWN_REASON_COPY, 0, 0); /* another LUN answers at this address */
     } else {
-        if (wwid[0] != '\0') {
-            memset(own->wwid, 0, sizeof(own->wwid));
-            memcpy(own->wwid, wwid, strnlen(wwid, sizeof(own->wwid) - 1));
-        }
+        memset(own->wwid, 0, sizeof(own->wwid));
+        memcpy(own->wwid, wwid, strnlen(wwid, sizeof(own->wwid) - 1));
         own->aptpl = result->aptpl;
         own_settle(own, STO_SESSION_DATA);
     }

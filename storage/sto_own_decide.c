@@ -188,7 +188,7 @@ struct own_decision own_judge_record(const struct sto_own *own, const struct sto
             return step(OWN_DO_RECORD, 0, 0);
         return give_up(STO_OWN_REASON_FOREIGN_RECORD, 0, record->generation);
     }
-    if (record->wwid[0] != '\0' && own->wwid[0] != '\0' && strcmp(record->wwid, own->wwid) != 0 &&
+    if (record->wwid[0] != '\0' && strcmp(record->wwid, own->wwid) != 0 &&
         !own->grant.force_foreign)
         return give_up(STO_OWN_REASON_COPY, 0, record->generation);
     if (!own_all_zero(own->config.vm_uuid) && !own_all_zero(record->vm_uuid) &&
@@ -205,4 +205,27 @@ struct own_decision own_judge_record(const struct sto_own *own, const struct sto
     if (record->generation >= own->generation)
         return judge_generation(own, record);
     return step(OWN_DO_RECORD, 0, 0);
+}
+
+struct sto_record own_next_record(const struct sto_own *own)
+{
+    struct sto_record record = own->record;
+    bool foreign = memcmp(record.cluster_uuid, own->config.cluster_uuid, 16) != 0;
+
+    if (foreign || (record.wwid[0] != '\0' && strcmp(record.wwid, own->wwid) != 0))
+        memset(record.vm_uuid, 0, 16); /* forced: what VM that was says nothing of this LUN */
+    record.state = STO_RECORD_OWNED;
+    record.node = own->config.node;
+    record.handover_node = 0;
+    record.generation = own->generation;
+    record.sequence++;
+    record.deadman_ms = own->config.deadman_ms;
+    record.store_ms = own->config.store_ms;
+    record.instance = own->config.instance;
+    memcpy(record.cluster_uuid, own->config.cluster_uuid, 16);
+    memcpy(record.boot_id, own->config.boot_id, 16);
+    memcpy(record.wwid, own->wwid, sizeof(record.wwid));
+    if (!own_all_zero(own->config.vm_uuid))
+        memcpy(record.vm_uuid, own->config.vm_uuid, 16);
+    return record;
 }

@@ -143,6 +143,8 @@ uint32_t own_block_last(const struct sto_own *own);
 /* --- sto_own_decide.c: pure function of what is known --- */
 struct own_decision own_decide(const struct sto_own *own);
 struct own_decision own_judge_record(const struct sto_own *own, const struct sto_record *record);
+/* The record to write in place of the one that was read. */
+struct sto_record own_next_record(const struct sto_own *own);
 /* The n-th (from 1) registered key of this node with a lower generation, newest first; 0 = none. */
 uint64_t own_register_candidate(const struct sto_own *own, unsigned n);
 bool own_all_zero(const uint8_t uuid[16]);

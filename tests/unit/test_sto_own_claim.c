@@ -223,6 +223,37 @@ static void does_not_guess(void)
     }
 }
 
+/* What fails is named. `nth`: how many commands of this kind go through before. */
+static void names_what_failed(void)
+{
+    static const struct {
+        enum sto_own_command_kind kind;
+        unsigned nth;
+        enum sto_rc rc;
+        enum sto_own_reason reason;
+    } rows[] = {
+        { STO_OWN_READ_RESERVATION, 0, STO_MEDIUM, STO_OWN_REASON_BAD_ANSWER },
+        { STO_OWN_READ_RECORD, 0, STO_MEDIUM, STO_OWN_REASON_BAD_RECORD },
+        { STO_OWN_READ_RECORD, 1, STO_MEDIUM, STO_OWN_REASON_BAD_RECORD },
+        { STO_OWN_WRITE_RECORD, 0, STO_MEDIUM, STO_OWN_REASON_REFUSED_BY_TARGET },
+        { STO_OWN_WRITE_RECORD, 0, STO_NO_SPACE, STO_OWN_REASON_REFUSED_BY_TARGET },
+        { STO_OWN_WRITE_RECORD, 0, STO_READ_ONLY, STO_OWN_REASON_READ_ONLY },
+        { STO_OWN_PR_OUT, 0, STO_MEDIUM, STO_OWN_REASON_REFUSED_BY_TARGET },
+    };
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        begin();
+        CU_ASSERT_EQUAL(machine_start(&m, 17, false), 0);
+        for (unsigned n = 0; n < rows[i].nth; n++)
+            CU_ASSERT_TRUE(machine_until(&m, rows[i].kind) && machine_next(&m));
+        CU_ASSERT_TRUE(machine_until(&m, rows[i].kind));
+        machine_answer(&m, &(struct machine_answer) { .rc = rows[i].rc });
+        machine_run(&m);
+        CU_ASSERT_TRUE(machine_ended(&m, STO_OWN_NOTICE_REFUSED, rows[i].reason));
+        machine_fini(&m);
+    }
+}
+
 /* --- attentions, busy, APTPL --- */
 
 static void takes_queued_attentions(void)
@@ -393,6 +424,7 @@ const struct unit_case unit_cases[] = {
     { "without record", works_without_a_record },
     { "every answer to each command", takes_every_answer },
     { "answers that cannot be decoded", does_not_guess },
+    { "what failed is named", names_what_failed },
     { "queued unit attentions", takes_queued_attentions },
     { "reservations that change behind the last look", looks_again_before_it_opens },
     { "busy", backs_off_from_a_busy_target },

@@ -182,8 +182,10 @@ static void judges_whose_record_it_is(void)
 
     given_record(MACHINE_OTHER, 99); /* forced: whatever generation it says */
     m.record.cluster_uuid[0] ^= 1;
+    m.record.vm_uuid[3] = 7;
     ends_as(true, true, STO_OWN_REASON_NONE);
     CU_ASSERT_EQUAL(memcmp(m.record.cluster_uuid, m.config.cluster_uuid, 16), 0);
+    CU_ASSERT_EQUAL(m.record.vm_uuid[3], 0); /* a VM of theirs means nothing here */
     machine_fini(&m);
 
     given_record(MACHINE_OTHER, 5);
@@ -193,13 +195,27 @@ static void judges_whose_record_it_is(void)
 
     given_record(MACHINE_OTHER, 5);
     memcpy(m.record.wwid, "naa.2", 6);
+    m.record.vm_uuid[3] = 7;
     ends_as(true, true, STO_OWN_REASON_NONE);
     CU_ASSERT_STRING_EQUAL(m.record.wwid, "naa.1");
+    CU_ASSERT_EQUAL(m.record.vm_uuid[3], 0); /* the original is that VM's, not the copy */
+    machine_fini(&m);
+
+    given_record(MACHINE_OTHER, 5); /* a LUN without a name is not the one that had it */
+    m.wwid = NULL;
+    memcpy(m.record.wwid, "naa.2", 6);
+    ends_as(true, false, STO_OWN_REASON_COPY);
+    machine_fini(&m);
+
+    given_record(MACHINE_OTHER, 5); /* forced, once: the record names it no more */
+    m.wwid = NULL;
+    memcpy(m.record.wwid, "naa.2", 6);
+    ends_as(true, true, STO_OWN_REASON_NONE);
+    CU_ASSERT_STRING_EQUAL(m.record.wwid, "");
     machine_fini(&m);
 
     given_record(MACHINE_OTHER, 5); /* a record of no LUN in particular, a LUN without a name */
     m.wwid = NULL;
-    memcpy(m.record.wwid, "naa.2", 6);
     ends_as(true, false, STO_OWN_REASON_NONE);
     machine_fini(&m);
 }

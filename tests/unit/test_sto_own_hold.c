@@ -170,6 +170,21 @@ static void survives_a_restart_of_the_target(void)
     machine_fini(&m);
 }
 
+/* Another LUN answers at this address, or one that does not say which it is. */
+static void knows_its_lun_again(void)
+{
+    static const char *const names[] = { "naa.2", "", NULL };
+
+    for (unsigned i = 0; i < 3; i++) {
+        own_it();
+        m.wwid = names[i];
+        disturb(STO_OWN_EVENT_SESSION_DOWN, 0);
+        machine_run(&m);
+        CU_ASSERT_TRUE(machine_ended(&m, STO_OWN_NOTICE_LOST, STO_OWN_REASON_COPY));
+        machine_fini(&m);
+    }
+}
+
 static void uses_its_generations_up(void)
 {
     own_it();
@@ -365,6 +380,7 @@ const struct unit_case unit_cases[] = {
     { "the control session goes down", does_without_the_control_session },
     { "another node took it", loses_to_another_node },
     { "the target lost its reservations", survives_a_restart_of_the_target },
+    { "another LUN at its address", knows_its_lun_again },
     { "generations used up, a new grant goes on", uses_its_generations_up },
     { "a new grant does not go on behind another owner", does_not_go_on_behind_another },
     { "the gate opens only behind a fresh look", opens_only_freshly },
