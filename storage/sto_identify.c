@@ -44,7 +44,7 @@ struct step {
     uint8_t (*cdb)(uint8_t cdb[STO_CDB_BYTES], const struct step *step);
     /* Judge the answer: 0, or -errno with the message in the error. */
     int (*judge)(struct identify *identify, size_t bytes);
-    /* judge_page(): what the page says */
+    /* judge_page(): what the page says; NULL: which pages there are */
     int (*parse)(const void *answer, size_t bytes, struct sto_facts *facts);
 };
 
@@ -80,6 +80,9 @@ static int refuse_result(struct identify *identify, const char *command)
                       "check the number at the end of the URL, and the target's LUN masking");
     if (result->rc == STO_MEDIUM && result->asc_ascq == STO_ASC_NO_MEDIUM)
         return refuse(identify, ENOMEDIUM, "has no medium", NULL);
+    if (result->rc == STO_CONFLICT) /* none of these does under a persistent reservation */
+        return refuse(identify, EBADE, "another initiator holds it by RESERVE(6)",
+                      "release it there");
     if (result->rc == STO_NOT_SENT || result->rc == STO_UNKNOWN)
         return hw_error_setf(&identify->error, HW_ERROR_TIMED_OUT, ETIMEDOUT, identify->lun->name,
                              NULL, "%s was not answered: %s", command,
@@ -158,26 +161,18 @@ static int judge_optional(struct identify *identify, const char *command)
 {
     enum sto_rc rc = identify->op.result.rc;
 
-    /* (PERSISTENT RESERVE IN conflicts under a reservation of SPC-2) */
-    if (rc == STO_UNSUPPORTED || rc == STO_ILLEGAL || rc == STO_CONFLICT)
+    if (rc == STO_UNSUPPORTED || rc == STO_ILLEGAL)
         return 0;
     return rc == STO_OK ? 1 : refuse_result(identify, command);
-}
-
-static int judge_pages(struct identify *identify, size_t bytes)
-{
-    int rc = judge_optional(identify, "INQUIRY");
-
-    if (rc > 0)
-        (void)sto_inquiry_pages(identify->answer, bytes, &identify->pages);
-    return rc < 0 ? rc : 0;
 }
 
 static int judge_page(struct identify *identify, size_t bytes)
 {
     int rc = judge_optional(identify, "INQUIRY");
 
-    if (rc > 0)
+    if (rc > 0 && identify->at->parse == NULL)
+        (void)sto_inquiry_pages(identify->answer, bytes, &identify->pages);
+    else if (rc > 0)
         (void)identify->at->parse(identify->answer, bytes, &identify->facts);
     return rc < 0 ? rc : 0;
 }
@@ -247,7 +242,7 @@ static int judge_keys(struct identify *identify, size_t bytes)
 {
     int rc = judge_optional(identify, "READ KEYS");
 
-    if ((rc > 0 && bytes >= 8) || identify->op.result.rc == STO_CONFLICT)
+    if (rc > 0 && bytes >= 8)
         identify->facts.reservations = true;
     return rc < 0 ? rc : 0;
 }
@@ -267,7 +262,7 @@ static int judge_full_status(struct identify *identify, size_t bytes)
 static const struct step steps[] = {
     { 0, 0, ready_cdb, judge_ready, NULL },
     { INQUIRY_BYTES, 0, inquiry_cdb, judge_inquiry, NULL },
-    { PAGE_BYTES, 0, page_cdb, judge_pages, NULL },
+    { PAGE_BYTES, 0, page_cdb, judge_page, NULL },
     { PAGE_BYTES, STO_VPD_SERIAL, page_cdb, judge_page, sto_inquiry_serial },
     { ANSWER_BYTES, STO_VPD_IDENTIFICATION, page_cdb, judge_page, sto_inquiry_identification },
     { CAPACITY_BYTES, 0, capacity_cdb, judge_capacity, NULL },

@@ -137,6 +137,7 @@ static bool identify(const struct sto_model_reply *reply, unsigned n, unsigned t
 static const struct sto_model_reply aborted = { .status = 0x02, .sense_key = 0x0b };
 static const struct sto_model_reply busy = { .status = 0x08 };
 static const struct sto_model_reply broken = { .status = 0x02, .sense_key = 0x04 };
+static const struct sto_model_reply conflict = { .status = 0x18 };
 static const struct sto_model_reply attention = { .status = 0x02,
                                                   .sense_key = 0x06,
                                                   .asc_ascq = 0x3f0e };
@@ -147,8 +148,8 @@ static bool same(const struct sto_facts *facts)
            strcmp(t.facts.product, facts->product) == 0 &&
            t.facts.reservations == facts->reservations &&
            t.facts.keeps_over_power_loss == facts->keeps_over_power_loss &&
-           t.facts.capacity_bytes == facts->capacity_bytes &&
-           t.facts.block_bytes == facts->block_bytes;
+           (t.facts.block_bytes == 0 || (t.facts.capacity_bytes == facts->capacity_bytes &&
+                                         t.facts.block_bytes == facts->block_bytes));
 }
 
 /* What it says undisturbed. */
@@ -176,13 +177,14 @@ static void each_command_tried_again(void)
 
 static void whole_or_not_at_all(void)
 {
-    static const struct sto_model_reply *const failing[] = { &aborted, &busy, &broken };
+    static const struct sto_model_reply *const failing[] = { &aborted, &busy, &broken, &conflict };
     const struct sto_facts facts = plain();
 
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 4; i++) {
         for (unsigned times = 1; times <= COMMANDS_MAX; times *= 4) {
             for (unsigned n = 0; identify(failing[i], n, times); n++) {
                 CU_ASSERT_TRUE(t.rc < 0 || same(&facts));
+                CU_ASSERT_TRUE(t.rc < 0 || t.facts.block_bytes != 0 || failing[i] == &conflict);
                 CU_ASSERT_TRUE(t.rc == 0 || t.error.reason[0] != '\0');
             }
         }
