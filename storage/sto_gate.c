@@ -21,6 +21,11 @@
 #else
 #define GATE_LEASE_COUNTS true
 #endif
+#ifdef STO_MUTATE_FORGET_AT_ONCE
+#define GATE_ASKS_IF_SENT false
+#else
+#define GATE_ASKS_IF_SENT true
+#endif
 #ifdef STO_MUTATE_NO_DEADLINE
 #define GATE_DEADLINE_COUNTS false
 #else
@@ -277,7 +282,7 @@ int sto_gate_submit(struct sto_gate *gate, struct sto_request *request)
 void sto_gate_abandon(struct sto_gate *gate, struct sto_request *request)
 {
     request->abandoned = true;
-    if (request->flying || request->sent_once)
+    if (request->flying || (GATE_ASKS_IF_SENT && request->sent_once))
         return;
     forget(gate, request);
     check_drained(gate);

@@ -33,6 +33,7 @@ static void issue_one(struct world *world, struct world_node *node, struct world
     slot->request.done = world_request_done;
     slot->request.context = slot;
     slot->out = true;
+    slot->abandoned = false;
     if (sto_owner_submit(node->owner, &slot->request) < 0)
         slot->out = false;
 }
@@ -40,7 +41,13 @@ static void issue_one(struct world *world, struct world_node *node, struct world
 void world_issue(struct world *world, struct world_node *node)
 {
     for (unsigned i = 0; i < WORLD_DATA_BLOCKS && node->owner != NULL && !world->quiet; i++) {
-        if (!node->blocks[i].out && hw_prng_chance(&world->prng, 1, 2))
-            issue_one(world, node, &node->blocks[i]);
+        struct world_block *slot = &node->blocks[i];
+
+        if (!slot->out && hw_prng_chance(&world->prng, 1, 2)) {
+            issue_one(world, node, slot);
+        } else if (slot->out && !slot->abandoned && hw_prng_chance(&world->prng, 1, 20)) {
+            slot->abandoned = true;
+            sto_owner_abandon(node->owner, &slot->request);
+        }
     }
 }

@@ -6,7 +6,9 @@
  *   order    no write lands on a block after a newer one of it was acknowledged;
  *   read     what an open owner reads is not older than what was acknowledged;
  *   right    no request was handed to the LUN after the storage lease or the member lease ran out,
- *            nor while the gate was forbidden to open.
+ *            nor while the gate was forbidden to open;
+ *   forgotten no abandoned write lands after its end was told, unless its owner lost the LUN;
+ *   words    no owner tells a reason that is not so.
  */
 #include "config.h"
 
@@ -80,6 +82,10 @@ void world_landed(void *context, int nexus, uint64_t lba, const uint8_t *data, s
         world_break(world, "stale: write %llu of grant %u landed on block %llu, grant %u is open",
                     (unsigned long long)stamp.number, stamp.tenure, (unsigned long long)block,
                     world->opened);
+    for (unsigned i = 0; i < WORLD_FORGOTTEN; i++)
+        if (world->forgotten[block][i] == stamp.number && stamp.number != 0)
+            world_break(world, "forgotten: write %llu landed on block %llu after its end was told",
+                        (unsigned long long)stamp.number, (unsigned long long)block);
     if (stamp.tenure == world->acked[block].tenure && stamp.number < world->acked[block].number)
         world_break(world, "order: write %llu landed on block %llu after %llu was acknowledged",
                     (unsigned long long)stamp.number, (unsigned long long)block,
@@ -134,6 +140,47 @@ static void judge_right(const struct world_node *node, int64_t sent_ns)
     }
 }
 
+/* An abandoned write has ended, and its guest may rely on that it lands no more: but for the end of
+ * the ownership that it was asked under. */
+static void note_forgotten(const struct world_block *slot)
+{
+    const struct world_node *node = slot->node;
+    unsigned at;
+
+    if (!slot->abandoned || !slot->writes || node->resets || slot->tenure != node->grant ||
+        sto_own_state(sto_owner_machine(node->owner)) == STO_OWN_LOST)
+        return;
+    at = node->world->forgotten_count[slot->block]++ % WORLD_FORGOTTEN;
+    node->world->forgotten[slot->block][at] = slot->number;
+    node->world->stats.forgotten++;
+}
+
+void world_judge_reason(struct world *world, const struct world_node *node,
+                        enum sto_own_reason reason)
+{
+    switch (reason) {
+    case STO_OWN_REASON_FOREIGN_KEY:
+        if (world->quirks.preempts_wrong) /* a holder that is not registered shows key 0 */
+            break;
+        /* fall through */
+    case STO_OWN_REASON_FOREIGN_RECORD:
+    case STO_OWN_REASON_WRONG_VM:
+    case STO_OWN_REASON_COPY:
+    case STO_OWN_REASON_NO_RECORD:
+    case STO_OWN_REASON_BAD_RECORD:
+    case STO_OWN_REASON_NEWER_RECORD:
+    case STO_OWN_REASON_NO_RESERVATIONS:
+    case STO_OWN_REASON_LOGIN_REFUSED:
+    case STO_OWN_REASON_BAD_ANSWER:
+    case STO_OWN_REASON_REFUSED_BY_TARGET:
+    case STO_OWN_REASON_READ_ONLY:
+        world_break(world, "words: n%u says \"%s\"", node->id, sto_own_reason_text(reason));
+        break;
+    default:
+        break;
+    }
+}
+
 void world_request_done(struct sto_request *request)
 {
     struct world_block *slot = request->context;
@@ -141,6 +188,7 @@ void world_request_done(struct sto_request *request)
     struct stamp stamp;
 
     slot->out = false;
+    note_forgotten(slot);
     if (request->op.result.sent_ns != 0)
         judge_right(slot->node, request->op.result.sent_ns);
     if (request->op.result.rc != STO_OK)

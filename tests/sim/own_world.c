@@ -56,6 +56,7 @@ static void noticed(void *context, const struct sto_owner_notice *notice)
     world_say(world, "n%u notice %d %s key %llx generation %u", node->id, (int)notice->notice,
               sto_own_reason_name(notice->reason), (unsigned long long)notice->key,
               notice->generation);
+    world_judge_reason(world, node, notice->reason);
     switch (notice->notice) {
     case STO_OWN_NOTICE_OWNED:
         stats->owned++;
@@ -103,10 +104,11 @@ void world_kill(struct world *world, struct world_node *node)
     if (node->owner == NULL)
         return;
     world_say(world, "n%u dies", node->id);
+    node->resets = true;
     sto_owner_free(node->owner);
     node->owner = NULL;
     node->lun = NULL;
-    node->open = false;
+    node->open = node->resets = false;
     node->right_count = 0;
 }
 

@@ -18,6 +18,7 @@ enum {
     WORLD_RESETS = 64,
     WORLD_WHY_BYTES = 256,
     WORLD_RIGHTS = 256,
+    WORLD_FORGOTTEN = 64,
 };
 
 #define WORLD_MS ((int64_t)1000000)
@@ -32,6 +33,7 @@ struct world_block {
     struct world_node *node;
     unsigned block;
     bool out, writes;
+    bool abandoned;  /* its guest wants no answer any more */
     uint32_t tenure; /* of the request, as stamped */
     uint64_t number;
 };
@@ -56,6 +58,7 @@ struct world_node {
     int64_t issue_ns;            /* when its guest asks for something next */
     uint32_t grant;              /* generation of the grant it works under */
     bool forbidden;              /* by sto_owner_allow() */
+    bool resets;                 /* its gate is being reset or freed: what ends may still land */
     _Atomic int64_t deadline_ns; /* of its member lease */
     unsigned right_count;
     struct world_right rights[WORLD_RIGHTS]; /* the newest; number n is at n % WORLD_RIGHTS */
@@ -64,7 +67,7 @@ struct world_node {
 
 struct world_stats {
     unsigned long owned, refused, lost, suspended, handed, released, not_proven, writes, reads,
-        landed, unsafe;
+        landed, forgotten, unsafe;
 };
 
 struct world {
@@ -91,6 +94,9 @@ struct world {
         uint32_t tenure;
         uint64_t number;
     } acked[WORLD_DATA_BLOCKS];
+    /* per block: the abandoned writes that ended last; number n is at n % WORLD_FORGOTTEN */
+    uint64_t forgotten[WORLD_DATA_BLOCKS][WORLD_FORGOTTEN];
+    unsigned forgotten_count[WORLD_DATA_BLOCKS];
     uint64_t numbers;
     struct sto_model_command rogue;
     struct sto_model_command resets[WORLD_RESETS];
@@ -121,10 +127,13 @@ void world_note_right(struct world_node *node);
 void world_kill(struct world *world, struct world_node *node);
 /* The next block of generations. */
 uint32_t world_grant(struct world *world);
-/* Guest requests on every idle block of an open node. */
+/* Guest requests on every idle block of an open node; now and then one is abandoned. */
 void world_issue(struct world *world, struct world_node *node);
 /* Stamp a block of data with its grant and number. */
 void world_stamp(uint8_t *block, uint32_t tenure, uint64_t number);
+/* An owner tells a reason: is it true in this world? */
+void world_judge_reason(struct world *world, const struct world_node *node,
+                        enum sto_own_reason reason);
 /* Told of every write that lands (struct sto_model_config). */
 void world_landed(void *context, int nexus, uint64_t lba, const uint8_t *data, size_t bytes);
 /* A guest's request was answered. */

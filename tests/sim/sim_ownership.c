@@ -119,13 +119,17 @@ static void again_step(struct world *world)
 {
     struct world_node *node = any_node(world);
     struct sto_own_grant grant = { .takeover = true };
+    int rc;
 
     if (node->owner == NULL || node->stalled_until_ns > world->now_ns)
         return;
     if (hw_prng_chance(&world->prng, 1, 2))
         sto_owner_stop(node->owner);
     grant.generation = world_grant(world);
-    if (sto_owner_start(node->owner, &grant) < 0)
+    node->resets = true;
+    rc = sto_owner_start(node->owner, &grant);
+    node->resets = false;
+    if (rc < 0)
         return; /* it owns it, or is on its way */
     node->grant = grant.generation;
     world_say(world, "n%u starts again under grant %u", node->id, node->grant);
@@ -328,6 +332,7 @@ static bool schedule(uint64_t seed, bool trace, struct world_stats *stats)
     stats->refused += world->stats.refused;
     stats->suspended += world->stats.suspended;
     stats->landed += world->stats.landed;
+    stats->forgotten += world->stats.forgotten;
     stats->handed += world->stats.handed;
     stats->released += world->stats.released;
     stats->not_proven += world->stats.not_proven;
@@ -361,9 +366,10 @@ static int all_schedules(uint64_t seeds, const char *program)
         }
     }
     (void)printf("# %" PRIu64 " schedules: %lu owned, %lu lost, %lu refused, %lu suspended, "
-                 "%lu handed, %lu released, %lu barriers not proven, %lu writes landed\n",
+                 "%lu handed, %lu released, %lu barriers not proven, %lu writes landed, "
+                 "%lu abandoned\n",
                  seeds, stats.owned, stats.lost, stats.refused, stats.suspended, stats.handed,
-                 stats.released, stats.not_proven, stats.landed);
+                 stats.released, stats.not_proven, stats.landed, stats.forgotten);
     (void)printf(
         "%s 1 - one open gate at most, no stale write, nothing lost, it always comes back\n",
         bad == 0 ? "ok" : "not ok");
