@@ -124,6 +124,29 @@ static void read_boot_id(uint8_t ret_boot_id[STO_GUID_BYTES])
         (void)fclose(file);
 }
 
+/* This node's names on the LUN: by its URL, and by its WWID. */
+static int take_names(const struct cli_lun *lun, const struct cli_identity *identity,
+                      struct cli_owner *owner, struct hw_error *error)
+{
+    int rc = sto_presence_take(&lun->url, identity->cluster_uuid, identity->node,
+                               &owner->presence_fd, error);
+
+    if (rc < 0)
+        return rc;
+    rc = sto_presence_take_wwid(&lun->url, lun->facts.wwid, identity->cluster_uuid, identity->node,
+                                &owner->wwid_fd, error);
+    if (rc < 0)
+        (void)close(owner->presence_fd);
+    return rc;
+}
+
+static void give_names(struct cli_owner *owner)
+{
+    (void)close(owner->presence_fd);
+    if (owner->wwid_fd >= 0)
+        (void)close(owner->wwid_fd);
+}
+
 int cli_owner_claim(struct cli_lun *lun, const struct cli_owner_wish *wish,
                     struct cli_owner *ret_owner, struct hw_error *error)
 {
@@ -136,8 +159,7 @@ int cli_owner_claim(struct cli_lun *lun, const struct cli_owner_wish *wish,
     int rc;
 
     memset(ret_owner, 0, sizeof(*ret_owner));
-    rc = sto_presence_take(&lun->url, wish->identity->cluster_uuid, wish->identity->node,
-                           &ret_owner->presence_fd, error);
+    rc = take_names(lun, wish->identity, ret_owner, error);
     if (rc < 0)
         return rc;
     memcpy(config.own.cluster_uuid, wish->identity->cluster_uuid, STO_GUID_BYTES);
@@ -160,7 +182,7 @@ int cli_owner_claim(struct cli_lun *lun, const struct cli_owner_wish *wish,
         }
     }
     if (rc < 0) {
-        (void)close(ret_owner->presence_fd);
+        give_names(ret_owner);
         return rc;
     }
     ret_owner->name = sto_lun_name(sto_owner_lun(ret_owner->owner));
@@ -203,5 +225,5 @@ void cli_owner_close(struct cli_owner *owner)
         return;
     sto_owner_free(owner->owner);
     owner->owner = NULL;
-    (void)close(owner->presence_fd);
+    give_names(owner);
 }

@@ -10,9 +10,9 @@
 #include "storage/sto_owner.h"
 
 struct cli_owner {
-    struct sto_owner *owner; /* NULL: nothing is owned */
-    int presence_fd;         /* this node's name on the LUN, while `owner` is there */
-    const char *name;        /* of the LUN in messages; the LUN's own */
+    struct sto_owner *owner;  /* NULL: nothing is owned */
+    int presence_fd, wwid_fd; /* this node's names on the LUN, while `owner` is there */
+    const char *name;         /* of the LUN in messages; the LUN's own */
     /* the last notice */
     bool told;
     enum sto_own_notice notice;
@@ -32,7 +32,8 @@ struct cli_owner_wish {
 
 /*
  * Claim the LUN under sessions of the owner's own; those of `lun` are ended before (lun->lun =
- * NULL, also on failure). 0 and owned; or -errno with the message in `error` and nothing to close.
+ * NULL), unless another process of this node acts on it. 0 and owned; or -errno with the message in
+ * `error` and nothing to close.
  */
 int cli_owner_claim(struct cli_lun *lun, const struct cli_owner_wish *wish,
                     struct cli_owner *ret_owner, struct hw_error *error);

@@ -20,6 +20,7 @@
 
 #include "common/hw_cleanup.h"
 #include "storage/sto_layout.h"
+#include "storage/sto_lun.h"
 
 enum { PROCESS_NAME_BYTES = 32 };
 
@@ -41,13 +42,12 @@ static void identity(const struct sto_url *url, char *text, size_t bytes)
         (void)snprintf(text, bytes, "%s", url->path);
 }
 
-static struct name name_of(const struct sto_url *url, const uint8_t cluster_uuid[16], uint16_t node)
+static struct name name_of(const char *lun, const uint8_t cluster_uuid[16], uint16_t node)
 {
     struct name name = { .address.sun_family = AF_UNIX };
-    char lun[STO_URL_BYTES], cluster[STO_GUID_TEXT_BYTES];
+    char cluster[STO_GUID_TEXT_BYTES];
     int length;
 
-    identity(url, lun, sizeof(lun));
     /* byte 0 stays zero: an abstract name, which has no file and no owner */
     length = snprintf(name.address.sun_path + 1, sizeof(name.address.sun_path) - 1,
                       "hawser/%s/%u/%016" PRIx64, sto_guid_text(cluster_uuid, cluster),
@@ -88,22 +88,48 @@ static int refuse(const struct sto_url *url, const struct name *name, struct hw_
                          comm);
 }
 
-int sto_presence_take(const struct sto_url *url, const uint8_t cluster_uuid[16], uint16_t node,
-                      int *ret_fd, struct hw_error *error)
+static int take(const struct sto_url *url, const struct name *name, int *ret_fd,
+                struct hw_error *error)
 {
-    const struct name name = name_of(url, cluster_uuid, node);
     hw_auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0)
         return hw_error_setf(error, HW_ERROR_FAILED, errno, "unix socket", NULL,
                              "cannot be made: %s", strerror(errno));
-    if (bind(fd, (const struct sockaddr *)&name.address, name.bytes) < 0) {
+    if (bind(fd, (const struct sockaddr *)&name->address, name->bytes) < 0) {
         if (errno == EADDRINUSE)
-            return refuse(url, &name, error);
+            return refuse(url, name, error);
         return hw_error_setf(error, HW_ERROR_FAILED, errno, "unix socket", NULL,
                              "cannot be bound: %s", strerror(errno));
     }
-    (void)listen(fd, 1); /* only so that others can ask who we are */
+    /* Only so that others can ask who we are. Nobody accepts: each that asked stays in the line. */
+    (void)listen(fd, SOMAXCONN);
     *ret_fd = hw_take_fd(&fd);
     return 0;
+}
+
+int sto_presence_take(const struct sto_url *url, const uint8_t cluster_uuid[16], uint16_t node,
+                      int *ret_fd, struct hw_error *error)
+{
+    char lun[STO_URL_BYTES];
+    struct name name;
+
+    identity(url, lun, sizeof(lun));
+    name = name_of(lun, cluster_uuid, node);
+    return take(url, &name, ret_fd, error);
+}
+
+int sto_presence_take_wwid(const struct sto_url *url, const char *wwid,
+                           const uint8_t cluster_uuid[16], uint16_t node, int *ret_fd,
+                           struct hw_error *error)
+{
+    char lun[sizeof(((struct sto_facts *)0)->wwid) + sizeof("wwid ")];
+    struct name name;
+
+    *ret_fd = -1;
+    if (wwid[0] == '\0')
+        return 0;
+    (void)snprintf(lun, sizeof(lun), "wwid %s", wwid);
+    name = name_of(lun, cluster_uuid, node);
+    return take(url, &name, ret_fd, error);
 }

@@ -3,8 +3,9 @@
  * One process of a node acts on a LUN at a time. The reservation cannot tell two processes of one
  * node apart: the second would take the first one's key for its own, left over from a crash, and
  * preempt it under a running VM. So whoever owns, or is about to, holds a name on this host (an
- * abstract unix socket, unix(7)), which ends with the process, however that ends. It keeps nobody
- * on another host out: that is what reservations are for.
+ * abstract unix socket, unix(7), in this network namespace), which ends with the process, however
+ * that ends: one for the LUN's URL, before anything is sent, and one for its WWID as soon as that
+ * is known. It keeps nobody on another host out: that is what reservations are for.
  */
 #ifndef STO_PRESENCE_H
 #define STO_PRESENCE_H
@@ -22,5 +23,14 @@
  */
 int sto_presence_take(const struct sto_url *url, const uint8_t cluster_uuid[16], uint16_t node,
                       int *ret_fd, struct hw_error *error);
+
+/*
+ * The same for the LUN that answers there: it may have another URL (a second target, the kernel's
+ * device). To be taken, besides, before the first command that changes a registration. With an
+ * empty WWID there is nothing to take: 0, and -1 in `ret_fd`. `url` is for the message.
+ */
+int sto_presence_take_wwid(const struct sto_url *url, const char *wwid,
+                           const uint8_t cluster_uuid[16], uint16_t node, int *ret_fd,
+                           struct hw_error *error);
 
 #endif

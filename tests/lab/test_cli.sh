@@ -170,6 +170,8 @@ alive()
             tap_not_ok "$verb beside a living owner of this node" "exit status $STATUS: $(cat stdout stderr)"
         fi
     done
+    tap_check "it is named by URL and by WWID" \
+        [ "$(ns_run "$NODE" grep -o '@hawser/.*' /proc/net/unix | sort -u | wc -l)" -eq 2 ]
     good "the layout of a held LUN is not called broken" 'layout +not readable while another' lun show "$url"
     wait "$bench"
     tap_check "the living owner goes on to its end" [ "$?" -eq 0 ]

@@ -73,6 +73,48 @@ static void one_holds_it(void)
     close(fds[0]);
 }
 
+/* However often it is asked, it says who. */
+static void says_who_holds_it(void)
+{
+    struct sto_url url = own_url("10.0.0.1", 4);
+    int fd = take(&url, cluster, 1), unused = -1;
+    char wanted[64];
+
+    CU_ASSERT_FATAL(fd >= 0);
+    (void)snprintf(wanted, sizeof(wanted), "process %d (", (int)getpid());
+    for (unsigned i = 0; i < 300; i++) {
+        struct hw_error error = { 0 };
+
+        CU_ASSERT_EQUAL(sto_presence_take(&url, cluster, 1, &unused, &error), -EBUSY);
+        CU_ASSERT_PTR_NOT_NULL(strstr(error.reason, wanted));
+    }
+    close(fd);
+}
+
+/* One LUN under two names: two targets, or the kernel's device. */
+static void knows_a_lun_by_its_wwid(void)
+{
+    struct sto_url url = own_url("10.0.0.1", 5), device = url_of("block:/dev/null");
+    struct hw_error error = { 0 };
+    char wwid[64], other[64];
+    int fds[4] = { -1, -1, -1, -1 };
+
+    (void)snprintf(wwid, sizeof(wwid), "naa.6%015d", (int)getpid());
+    (void)snprintf(other, sizeof(other), "naa.7%015d", (int)getpid());
+    CU_ASSERT_EQUAL(sto_presence_take_wwid(&url, wwid, cluster, 1, &fds[0], NULL), 0);
+    CU_ASSERT_EQUAL(sto_presence_take_wwid(&device, wwid, cluster, 1, &fds[1], &error), -EBUSY);
+    CU_ASSERT(fds[0] >= 0 && fds[1] == -1);
+    CU_ASSERT_EQUAL(error.kind, HW_ERROR_REFUSED);
+    CU_ASSERT_STRING_EQUAL(error.object, "block:/dev/null");
+    CU_ASSERT_EQUAL(sto_presence_take_wwid(&device, other, cluster, 1, &fds[1], NULL), 0);
+    CU_ASSERT_EQUAL(sto_presence_take_wwid(&device, wwid, cluster, 2, &fds[2], NULL), 0);
+    /* a LUN without a WWID is told by its URL alone */
+    CU_ASSERT_EQUAL(sto_presence_take_wwid(&url, "", cluster, 1, &fds[3], NULL), 0);
+    CU_ASSERT_EQUAL(fds[3], -1);
+    for (unsigned i = 0; i < 3; i++)
+        close(fds[i]);
+}
+
 static void goes_with_its_holder(void)
 {
     struct sto_url url = own_url("10.0.0.1", 3);
@@ -114,6 +156,8 @@ static void names_devices_and_files(void)
 
 const struct unit_case unit_cases[] = {
     { "one process of a node acts on a LUN", one_holds_it },
+    { "says who holds it, however often", says_who_holds_it },
+    { "one LUN under two URLs", knows_a_lun_by_its_wwid },
     { "the name goes with its holder", goes_with_its_holder },
     { "devices and files", names_devices_and_files },
     { 0 },
