@@ -13,7 +13,7 @@
 
 #include "storage/sto_tool.h"
 
-enum { PAGE_BYTES = 4096, AGAIN_MAX = 64, POLL_MS = 100 };
+enum { PAGE_BYTES = 4096, AGAIN_MAX = 64, POLL_MS = 100, STALL_MS = 60000, NS_PER_MS = 1000000 };
 
 struct run;
 
@@ -32,7 +32,9 @@ struct run {
     uint8_t *buffers;
     struct sto_bulk_stats stats;
     unsigned flying;
-    bool out; /* nothing more is asked for */
+    bool out;            /* nothing more is asked for */
+    bool given_up;       /* the ownership was ended */
+    int64_t answered_ns; /* when something was answered last */
     int rc;
     struct hw_error *error;
 };
@@ -102,6 +104,18 @@ static void start(struct run *run, struct slot *slot)
         run->rc = submit(run, slot);
 }
 
+/* What passes by itself; through a gate it is the gate's business. */
+static bool try_again(const struct run *run, struct slot *slot)
+{
+    enum sto_rc rc = slot->request.op.result.rc;
+    unsigned most = rc == STO_ABORTED ? STO_ABORTS_MAX - 1 : AGAIN_MAX;
+
+    if (run->rc < 0 || run->bulk->owner != NULL ||
+        (rc != STO_UNIT_ATTENTION && rc != STO_BUSY && rc != STO_ABORTED))
+        return false;
+    return slot->again++ < most;
+}
+
 /* An operation has ended: again, judged, or the end of it all. */
 static void finish(struct run *run, struct slot *slot)
 {
@@ -112,8 +126,8 @@ static void finish(struct run *run, struct slot *slot)
     slot->ended = false;
     slot->flying = false;
     run->flying--;
-    if (run->rc == 0 && (rc == STO_UNIT_ATTENTION || rc == STO_BUSY) && bulk->owner == NULL &&
-        slot->again++ < AGAIN_MAX) {
+    run->answered_ns = hw_clock_now_ns(sto_lun_clock(bulk->lun));
+    if (try_again(run, slot)) {
         if (rc == STO_BUSY)
             (void)poll(NULL, 0, POLL_MS);
         run->rc = submit(run, slot);
@@ -153,12 +167,31 @@ static void wait_once(const struct run *run)
         sto_lun_service(lun, ready > 0 ? poll_fd.revents : 0);
 }
 
+/* Nothing is answered any more, and the owner tries on for ever: end it. */
+static void watch(struct run *run)
+{
+    const struct sto_bulk *bulk = run->bulk;
+    uint32_t stall_ms = bulk->stall_ms != 0 ? bulk->stall_ms : STALL_MS;
+    int64_t now_ns = hw_clock_now_ns(sto_lun_clock(bulk->lun));
+
+    if (bulk->owner == NULL || run->given_up ||
+        now_ns - run->answered_ns < (int64_t)stall_ms * NS_PER_MS)
+        return;
+    run->given_up = true;
+    if (run->rc == 0)
+        run->rc = hw_error_setf(run->error, HW_ERROR_TIMED_OUT, ETIMEDOUT, sto_lun_name(bulk->lun),
+                                "see whether the target answers; 'lun release' then gives it up",
+                                "cannot %s: the target answered nothing for %u s", bulk->verb,
+                                stall_ms / 1000);
+    sto_owner_revoke(bulk->owner);
+}
+
 static void run_all(struct run *run)
 {
     const struct sto_bulk *bulk = run->bulk;
 
     run->stats.first_ns = hw_clock_now_ns(sto_lun_clock(bulk->lun));
-    run->stats.last_ns = run->stats.first_ns;
+    run->stats.last_ns = run->answered_ns = run->stats.first_ns;
     for (unsigned i = 0; i < bulk->depth; i++) {
         struct slot *slot = &run->slots[i];
 
@@ -168,6 +201,7 @@ static void run_all(struct run *run)
     }
     while (run->flying > 0) {
         wait_once(run);
+        watch(run);
         for (unsigned i = 0; i < bulk->depth; i++) {
             if (run->slots[i].ended)
                 finish(run, &run->slots[i]);

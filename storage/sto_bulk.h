@@ -24,6 +24,10 @@ struct sto_bulk {
     unsigned depth;   /* operations in flight, 1 to STO_BULK_DEPTH_MAX */
     size_t io_bytes;  /* largest operation; a multiple of 4096 */
     const char *verb; /* for messages: "read", "write", "zero" */
+    /* Through an owner's gate requests wait as long as the target is away. When none was answered
+     * for so long (0: a minute) it ends as timed out, and its ownership with it: nothing that
+     * waits is written later. */
+    uint32_t stall_ms;
     /* The next place; false: no more. `*bytes` comes as io_bytes and may be made smaller. */
     bool (*next)(void *context, uint64_t *offset_bytes, size_t *bytes);
     /* Supply what is written, or judge what was read: 0, or -errno which ends it all; the message

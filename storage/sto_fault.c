@@ -187,6 +187,11 @@ static bool end_at_once(struct fault_lun *lun, struct sto_op *op, const struct s
         op->result.scsi_status = STO_STATUS_BUSY;
         sto_pump_end_with(&lun->pump, op, STO_BUSY, NULL);
         return true;
+    case STO_FAULT_ABORT:
+        op->result.scsi_status = STO_STATUS_CHECK_CONDITION;
+        op->result.sense_key = STO_SENSE_ABORTED_COMMAND;
+        sto_pump_end_with(&lun->pump, op, STO_ABORTED, NULL);
+        return true;
     case STO_FAULT_READ_ONLY:
         sto_pump_end_with(&lun->pump, op, STO_READ_ONLY, NULL);
         return true;

@@ -9,7 +9,7 @@
  *   WHICH   the n-th operation of that kind, counted from 1 for each rule; `*` = each one;
  *           `N-` = the n-th and each later one
  *   fail    ends as a medium error, not executed
- *   conflict, busy, readonly, nospace   end as their name says, not executed
+ *   conflict, busy, abort, readonly, nospace   end as their name says, not executed
  *   ua      ends as a unit attention, not executed; ARGUMENT is its ASC and ASCQ, 4 hex digits
  *   delay   is handed on ARGUMENT (50ms, 2s) later: `delay:read:*:50ms`; `delay:read:50ms` too
  *   short   only half of the transfer is done; ends as STO_SHORT

@@ -20,6 +20,7 @@ static const struct name actions[] = {
     { "fail", STO_FAULT_FAIL },
     { "conflict", STO_FAULT_CONFLICT },
     { "busy", STO_FAULT_BUSY },
+    { "abort", STO_FAULT_ABORT },
     { "readonly", STO_FAULT_READ_ONLY },
     { "nospace", STO_FAULT_NO_SPACE },
     { "ua", STO_FAULT_UNIT_ATTENTION },

@@ -97,9 +97,16 @@ static void wait_a_little(void)
     (void)nanosleep(&little, NULL);
 }
 
+/* Whether it may be sent again after a part of it was executed. */
+static bool may_repeat(const struct sto_op *op)
+{
+    return op->kind == STO_OP_READ || op->kind == STO_OP_WRITE || op->kind == STO_OP_FLUSH ||
+           (op->kind == STO_OP_SCSI && op->direction != STO_DIRECTION_OUT);
+}
+
 int sto_tool_run(struct sto_lun *lun, struct sto_op *op)
 {
-    unsigned attentions = 0, busy = 0;
+    unsigned attentions = 0, busy = 0, aborts = 1;
 
     for (;;) {
         int rc = sto_run_op(lun, op);
@@ -107,6 +114,8 @@ int sto_tool_run(struct sto_lun *lun, struct sto_op *op)
         if (rc < 0)
             return rc;
         if (op->result.rc == STO_UNIT_ATTENTION && attentions++ < ATTENTIONS_MAX)
+            continue;
+        if (op->result.rc == STO_ABORTED && may_repeat(op) && aborts++ < STO_ABORTS_MAX)
             continue;
         if (op->result.rc != STO_BUSY || busy++ >= BUSY_MAX)
             return 0;

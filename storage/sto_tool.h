@@ -27,8 +27,9 @@ int sto_tool_fail(const struct sto_lun *lun, const char *doing, const struct sto
 int sto_tool_login(struct sto_lun *lun, enum sto_session session, struct hw_error *error);
 
 /*
- * Run one operation to its end, over unit attentions and BUSY. 0 and the last result in
- * op->result, whatever it is; -errno if it could not be submitted.
+ * Run one operation to its end, over unit attentions, BUSY and, where it may be repeated (reads,
+ * writes, questions), aborts. 0 and the last result in op->result, whatever it is; -errno if it
+ * could not be submitted.
  */
 int sto_tool_run(struct sto_lun *lun, struct sto_op *op);
 

@@ -66,6 +66,7 @@ static void ends_without_doing_it(void)
         { "fail:write:1", STO_MEDIUM },      { "conflict:write:1", STO_CONFLICT },
         { "busy:write:1", STO_BUSY },        { "readonly:write:1", STO_READ_ONLY },
         { "nospace:write:1", STO_NO_SPACE }, { "ua:write:1:2a03", STO_UNIT_ATTENTION },
+        { "abort:write:1", STO_ABORTED },
     };
 
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -7,6 +7,7 @@
 
 #include "storage/sto_tool.h"
 
+#include "storage/sto_fault.h"
 #include "tests/unit/fail_alloc.h"
 #include "tests/unit/lun_file.h"
 #include "tests/unit/unit.h"
@@ -159,6 +160,34 @@ static void refuses_outside_and_read_only(void)
     lun_file_end(&file);
 }
 
+/* What a target aborts is tried again, a few times; what changes more than data is not. */
+static void tries_aborted_commands_again(void)
+{
+    uint8_t sector[512] = { 1 };
+    struct iovec iov = { sector, 24 };
+    struct sto_op out = { .kind = STO_OP_SCSI, .cdb = { 0x5f }, .cdb_bytes = 10 };
+    struct hw_error error = { 0 };
+
+    open_file();
+    sto_lun_close(file.lun);
+    lun_file_start(&file, "?fault=abort:write:1-4+abort:flush:1-4+abort:read:1-4", NULL);
+    CU_ASSERT_EQUAL(sto_tool_write(file.lun, 0, sector, 512, NULL), 0);
+    CU_ASSERT_EQUAL(sto_tool_flush(file.lun, NULL), 0);
+    CU_ASSERT_EQUAL(sto_tool_read(file.lun, 0, sector, 512, NULL), 0);
+    CU_ASSERT_EQUAL(sto_fault_fired(file.lun), 12);
+    CU_ASSERT_EQUAL(sto_fault_set(file.lun, "abort:read:1-+abort:scsi:1-", NULL), 0);
+    CU_ASSERT_EQUAL(sto_tool_read(file.lun, 0, sector, 512, &error), -EIO);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.reason, "aborted"));
+    CU_ASSERT_EQUAL(sto_fault_fired(file.lun), 12 + STO_ABORTS_MAX);
+    out.direction = STO_DIRECTION_OUT;
+    out.iov = &iov;
+    out.iov_count = 1;
+    CU_ASSERT_EQUAL(sto_tool_run(file.lun, &out), 0);
+    CU_ASSERT_EQUAL(out.result.rc, STO_ABORTED);
+    CU_ASSERT_EQUAL(sto_fault_fired(file.lun), 12 + STO_ABORTS_MAX + 1);
+    lun_file_end(&file);
+}
+
 static void survives_failed_allocations(void)
 {
     unsigned failures = 0;
@@ -192,6 +221,7 @@ const struct unit_case unit_cases[] = {
     { "a file has no reservations", has_no_reservations_on_a_file },
     { "ends become words of the right kind", says_ends_in_words },
     { "places outside and read-only LUNs are refused", refuses_outside_and_read_only },
+    { "aborted commands are tried again", tries_aborted_commands_again },
     { "a failed allocation is told", survives_failed_allocations },
     { 0 },
 };
