@@ -144,10 +144,7 @@ static int run_owned(struct bench *bench, struct cli_lun *lun, const struct cli_
     if (rc < 0)
         return rc;
     rc = measure_all(bench, sto_owner_lun(owner.owner), owner.owner, true, error);
-    if (rc == 0)
-        return cli_owner_release(&owner, error);
-    (void)cli_owner_release(&owner, NULL);
-    return rc;
+    return cli_owner_end(&owner, rc, error);
 }
 
 static int run(struct bench *bench, struct hw_error *error)

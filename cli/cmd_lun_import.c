@@ -180,10 +180,7 @@ static int copy_owned(struct import *import, struct cli_lun *lun,
     if (rc < 0)
         return rc;
     rc = copy(import, sto_owner_lun(owner.owner), owner.owner, error);
-    if (rc == 0)
-        return cli_owner_release(&owner, error);
-    (void)cli_owner_release(&owner, NULL);
-    return rc;
+    return cli_owner_end(&owner, rc, error);
 }
 
 /* --- the verb --- */

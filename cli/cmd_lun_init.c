@@ -288,10 +288,7 @@ static int write_all(struct init *init, struct hw_error *error)
         rc = write_meta(init, error);
     if (rc == 0)
         rc = write_table(init, error);
-    if (rc == 0)
-        return cli_owner_release(&init->owner, error);
-    (void)cli_owner_release(&init->owner, NULL); /* the first error is the one that counts */
-    return rc;
+    return cli_owner_end(&init->owner, rc, error);
 }
 
 /* --- the verb --- */

@@ -221,12 +221,9 @@ static int keep_bits(struct verify *verify, struct cli_lun *lun,
     meta.probed_s = (uint64_t)time(NULL);
     meta.sequence++;
     rc = sto_tool_write_meta(sto_owner_lun(owner.owner), &verify->view.layout, &meta, error);
-    if (rc < 0) {
-        (void)cli_owner_release(&owner, NULL);
-        return rc;
-    }
-    verify->view.meta.meta = meta;
-    return cli_owner_release(&owner, error);
+    if (rc == 0)
+        verify->view.meta.meta = meta;
+    return cli_owner_end(&owner, rc, error);
 }
 
 static int run_probe(struct verify *verify, struct cli_lun *lun,

@@ -96,14 +96,13 @@ static bool settled(void *context)
            owner->notice != STO_OWN_NOTICE_SUSPENDED;
 }
 
-/* Wait for `notice`; anything else is a failure with its words. */
+/* Wait for `notice`, which may have come already from the order itself (owner->told, cleared before
+ * it); anything else is a failure with its words. */
 static int wait_for(struct cli_owner *owner, enum sto_own_notice notice, int64_t wait_ms,
                     struct hw_error *error)
 {
-    int rc;
+    int rc = sto_owner_run(owner->owner, settled, owner, (uint32_t)wait_ms);
 
-    owner->told = false;
-    rc = sto_owner_run(owner->owner, settled, owner, (uint32_t)wait_ms);
     if (rc < 0 && (!owner->told || owner->reason == STO_OWN_REASON_NONE))
         return hw_error_setf(error, HW_ERROR_TIMED_OUT, ETIMEDOUT, owner->name,
                              "see with 'lun show' how far it came", "not done within %" PRId64 " s",
@@ -197,26 +196,53 @@ int cli_owner_claim(struct cli_lun *lun, const struct cli_owner_wish *wish,
     return rc;
 }
 
-int cli_owner_release(struct cli_owner *owner, struct hw_error *error)
+static bool is_lost(const struct cli_owner *owner)
+{
+    return owner->told && owner->notice == STO_OWN_NOTICE_LOST;
+}
+
+/* Give it up by this order. What was lost meanwhile cannot be given, and that is what is told. */
+static int give(struct cli_owner *owner, bool release, uint16_t node, struct hw_error *error)
 {
     int rc;
 
-    if (owner->owner == NULL)
-        return 0;
-    sto_owner_release(owner->owner);
-    rc = wait_for(owner, STO_OWN_NOTICE_LEFT, BARRIER_MS + GRACE_MS, error);
+    if (is_lost(owner)) {
+        rc = cli_owner_fail(owner->name, owner, error);
+        cli_owner_close(owner);
+        return rc;
+    }
+    owner->told = false;
+    if (release)
+        sto_owner_release(owner->owner);
+    else
+        sto_owner_hand_over(owner->owner, node);
+    rc = wait_for(owner, release ? STO_OWN_NOTICE_LEFT : STO_OWN_NOTICE_HANDED,
+                  BARRIER_MS + GRACE_MS, error);
     cli_owner_close(owner);
+    return rc;
+}
+
+int cli_owner_release(struct cli_owner *owner, struct hw_error *error)
+{
+    return owner->owner == NULL ? 0 : give(owner, true, 0, error);
+}
+
+int cli_owner_end(struct cli_owner *owner, int rc, struct hw_error *error)
+{
+    if (rc == 0)
+        return cli_owner_release(owner, error);
+    /* why it was lost says more than how that looked to a single write; it was not by ourselves */
+    if (is_lost(owner) && owner->reason != STO_OWN_REASON_REVOKED) {
+        hw_error_clear(error);
+        rc = cli_owner_fail(owner->name, owner, error);
+    }
+    (void)cli_owner_release(owner, NULL);
     return rc;
 }
 
 int cli_owner_hand_over(struct cli_owner *owner, uint16_t node, struct hw_error *error)
 {
-    int rc;
-
-    sto_owner_hand_over(owner->owner, node);
-    rc = wait_for(owner, STO_OWN_NOTICE_HANDED, BARRIER_MS + GRACE_MS, error);
-    cli_owner_close(owner);
-    return rc;
+    return give(owner, false, node, error);
 }
 
 void cli_owner_close(struct cli_owner *owner)

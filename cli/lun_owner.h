@@ -40,6 +40,11 @@ int cli_owner_claim(struct cli_lun *lun, const struct cli_owner_wish *wish,
 
 /* Drain, flush, record FREE, unregister, log out; then close. 0 or -errno with the message. */
 int cli_owner_release(struct cli_owner *owner, struct hw_error *error);
+/*
+ * The end of work under ownership that ended with `rc`. 0: as cli_owner_release(). Else the first
+ * error counts, but if the LUN was lost meanwhile, that; it is given up in any case.
+ */
+int cli_owner_end(struct cli_owner *owner, int rc, struct hw_error *error);
 /* Drain, flush, record HANDOVER for `node`; then close, keeping the key. */
 int cli_owner_hand_over(struct cli_owner *owner, uint16_t node, struct hw_error *error);
 /* Close hard: key and reservation stay on the LUN. May be given an owner that was closed. */

@@ -149,6 +149,7 @@ admin_in_order()
     # shellcheck disable=SC2046
     json "bench writes under ownership" '.results | length == 4' lun bench "$url" --seconds 1 --write $(as 1 100)
     alive
+    robbed
     printf '# all\n%s\n\n' "$url" >list
     json "list from a file" 'length == 1 and .[0].record.state == "free"' lun list --from list
 }
@@ -175,6 +176,31 @@ alive()
     good "the layout of a held LUN is not called broken" 'layout +not readable while another' lun show "$url"
     wait "$bench"
     tap_check "the living owner goes on to its end" [ "$?" -eq 0 ]
+}
+
+# an owner that is robbed by another node says so, and does not wait for what will not come
+robbed()
+{
+    local bench status
+    # shellcheck disable=SC2046
+    ns_run n1 "$HAWSER" lun bench "$url" --seconds 10 --write $(as 1 160) >robbed.txt 2>&1 </dev/null &
+    bench=$!
+    wait_until 20 holds_it || tap_not_ok "bench owns the LUN" "$(cat robbed.txt)"
+    NODE=n2
+    # shellcheck disable=SC2046
+    good "takeover from a working owner" 'taken over, node 2' lun takeover "$url" $(as 2 180)
+    SECONDS=0
+    wait "$bench"
+    status=$?
+    if [ "$status" -eq 3 ] && [ "$SECONDS" -lt 10 ] &&
+        grep -qE '^hawser: .*(reserved by another node|reservation was taken away|newer generation).*; .+' robbed.txt; then
+        tap_ok "the robbed one says so"
+    else
+        tap_not_ok "the robbed one says so" "exit status $status after $SECONDS s: $(cat robbed.txt)"
+    fi
+    # shellcheck disable=SC2046
+    good "and the new owner gives it up" 'released' lun release "$url" $(as 2 180)
+    NODE=n1
 }
 
 holds_it()
