@@ -158,6 +158,13 @@ void own_send_later(struct sto_own *own, unsigned attempt)
     own_timer(own, own->now_ns + wait_ms * 1000000);
 }
 
+void own_send_busy(struct sto_own *own)
+{
+    if (++own->busy % OWN_BUSY_MAX == 0)
+        own_notice(own, STO_OWN_NOTICE_HELD_UP, STO_OWN_REASON_BUSY, 0, own->generation);
+    own_send_later(own, own->busy);
+}
+
 uint32_t own_block_last(const struct sto_own *own)
 {
     uint32_t last = own->grant.generation + STO_GENERATION_BLOCK - 1;

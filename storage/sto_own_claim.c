@@ -323,25 +323,39 @@ static void believe(struct sto_own *own)
     own_enter_owned(own);
 }
 
+/* A unit attention was taken: the same again, unless it says that what was seen is outdated. */
+static void attended(struct sto_own *own, const struct sto_own_result *result)
+{
+    bool endless = ++own->attentions > OWN_ATTENTIONS_MAX;
+
+    if (endless && !own->reclaim) {
+        own_give_up(own, STO_OWN_REASON_UNSETTLED, 0, own->generation);
+        return;
+    }
+    if (own->attentions % OWN_ATTENTIONS_MAX == 0)
+        own_notice(own, STO_OWN_NOTICE_HELD_UP, STO_OWN_REASON_UNSETTLED, 0, own->generation);
+    if (endless)
+        own_send_later(own, own->attentions);
+    else if (own->state == STO_OWN_RECORDING && own_outdates_look(result))
+        own_start_look(own, false);
+    else
+        own_send(own);
+}
+
 /* Answers that say "not executed" or "nobody knows": the same for each command of a claim. */
 static bool common_result(struct sto_own *own, const struct sto_own_result *result)
 {
     if (own->state == STO_OWN_CONNECTING || own->state == STO_OWN_BARRIER)
         return false;
-    if (result->rc == STO_UNIT_ATTENTION || result->rc == STO_BUSY) {
-        unsigned *count = result->rc == STO_BUSY ? &own->busy : &own->attentions;
-        unsigned limit = result->rc == STO_BUSY ? OWN_BUSY_MAX : OWN_ATTENTIONS_MAX;
-
-        if (++*count > limit && !own->reclaim)
-            own_give_up(own,
-                        result->rc == STO_BUSY ? STO_OWN_REASON_BUSY : STO_OWN_REASON_UNSETTLED, 0,
-                        own->generation);
-        else if (result->rc == STO_BUSY || *count > limit)
-            own_send_later(own, *count);
-        else if (own->state == STO_OWN_RECORDING && own_outdates_look(result))
-            own_start_look(own, false);
+    if (result->rc == STO_BUSY) {
+        if (own->busy < OWN_BUSY_MAX || own->reclaim)
+            own_send_busy(own);
         else
-            own_send(own);
+            own_give_up(own, STO_OWN_REASON_BUSY, 0, own->generation);
+        return true;
+    }
+    if (result->rc == STO_UNIT_ATTENTION) {
+        attended(own, result);
         return true;
     }
     if (result->rc == STO_UNKNOWN || result->rc == STO_NOT_SENT) {

@@ -17,9 +17,13 @@ void own_enter_owned(struct sto_own *own)
 {
     if (own->now_ns - own->confirmed_ns > (int64_t)own->config.fresh_ms * 1000000 &&
         OWN_USE_VERIFY) {
-        own_start_look(own, false); /* we stood still meanwhile: what was seen proves nothing */
+        /* we stood still meanwhile, or the target is slow: what was seen proves nothing */
+        if (++own->stale_looks % OWN_STALE_LOOKS == 0)
+            own_notice(own, STO_OWN_NOTICE_HELD_UP, STO_OWN_REASON_BUSY, 0, own->generation);
+        own_start_look(own, false);
         return;
     }
+    own->stale_looks = 0;
     own->reclaim = true;
     own->changes = own->logins = own->barriers = 0;
     if (!own->config.steady_check)
@@ -75,7 +79,7 @@ void own_hold_result(struct sto_own *own, const struct sto_own_result *result)
         else
             own_suspend(own, STO_OWN_REASON_UNREACHABLE, true);
     } else if (result->rc == STO_BUSY) {
-        own_send_later(own, ++own->busy);
+        own_send_busy(own);
     } else if (result->rc != STO_OK) {
         own_suspend(own, STO_OWN_REASON_UNREACHABLE, true);
     } else if (result->decode < 0 || !reservation->held || reservation->key != own->key ||

@@ -143,7 +143,7 @@ void own_leave_result(struct sto_own *own, const struct sto_own_result *result)
                !sto_sense_reservations_changed(result->asc_ascq)) {
         own_send(own);
     } else if (result->rc == STO_BUSY) {
-        own_send_later(own, ++own->busy);
+        own_send_busy(own);
     } else if (result->rc == STO_CONFLICT || (result->rc == STO_UNIT_ATTENTION &&
                                               sto_sense_reservations_changed(result->asc_ascq))) {
         own_suspend(own, STO_OWN_REASON_CONFLICTED, false);

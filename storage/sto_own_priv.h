@@ -43,6 +43,7 @@ enum {
     OWN_CHANGES_MAX = 600,   /* PERSISTENT RESERVE OUT commands of one claim */
     OWN_CONFLICTS_MAX = 30,  /* of commands that no reservation should refuse: about 25 s */
     OWN_REGISTER_MAX = 12,   /* rounds of REGISTER without a matching key: about 8 s */
+    OWN_STALE_LOOKS = 8,     /* looks in a row that were too old, before that is told */
     OWN_BACKOFF_FIRST_MS = 20,
     OWN_BACKOFF_LAST_MS = 1000,
 };
@@ -98,7 +99,7 @@ struct sto_own {
     struct sto_own_command command; /* out, or to be sent again when the timer fires */
     bool command_out, command_waits;
     uint64_t next_id;
-    unsigned attentions, busy, changes, logins, barriers;
+    unsigned attentions, busy, changes, logins, barriers, stale_looks;
 
     bool only_control;         /* CONNECTING: the data session is up */
     bool suspect;              /* LOOKING: was OWNED, sessions up */
@@ -137,6 +138,8 @@ void own_send_simple(struct sto_own *own, enum sto_own_command_kind kind, enum s
 void own_timer(struct sto_own *own, int64_t at_ns);
 /* Send own->command again after a back-off of attempt `attempt`. */
 void own_send_later(struct sto_own *own, unsigned attempt);
+/* The target is busy: the same, and now and then a word of it. For whoever does not give up. */
+void own_send_busy(struct sto_own *own);
 void own_set_generation(struct sto_own *own, uint32_t generation);
 uint32_t own_block_last(const struct sto_own *own);
 

@@ -236,6 +236,80 @@ static void opens_only_freshly(void)
     machine_fini(&m);
 }
 
+/* The command that is out is answered so, again and again; how often that is told. */
+static unsigned told_of(enum sto_rc rc, enum sto_own_reason reason, unsigned times)
+{
+    unsigned told = 0;
+
+    for (unsigned i = 0; i < times; i++) {
+        unsigned before = m.notices[STO_OWN_NOTICE_HELD_UP];
+
+        while (!m.out)
+            CU_ASSERT_TRUE_FATAL(machine_next(&m));
+        machine_answer(&m, &(struct machine_answer) { .rc = rc, .asc_ascq = 0x3f0e });
+        if (m.notices[STO_OWN_NOTICE_HELD_UP] == before)
+            continue;
+        CU_ASSERT_EQUAL(m.last.reason, reason);
+        told++;
+    }
+    return told;
+}
+
+/* Whoever owns tries on for ever, but not without a word. */
+static void tells_what_holds_it_up(void)
+{
+    unsigned told;
+
+    check_it(); /* the steady check */
+    told = told_of(STO_BUSY, STO_OWN_REASON_BUSY, 48);
+    CU_ASSERT_TRUE(told >= 2 && told <= 4);
+    CU_ASSERT_TRUE(m.open);
+    machine_fini(&m);
+
+    own_it(); /* a reconnect */
+    disturb(STO_OWN_EVENT_SESSION_DOWN, 0);
+    CU_ASSERT_TRUE(machine_until(&m, STO_OWN_READ_KEYS));
+    told = told_of(STO_BUSY, STO_OWN_REASON_BUSY, 48);
+    CU_ASSERT_TRUE(told >= 2 && told <= 4);
+    machine_run(&m);
+    CU_ASSERT_TRUE(machine_is_sound(&m));
+    machine_fini(&m);
+
+    own_it();
+    disturb(STO_OWN_EVENT_SESSION_DOWN, 0);
+    CU_ASSERT_TRUE(machine_until(&m, STO_OWN_TEST_UNIT));
+    told = told_of(STO_UNIT_ATTENTION, STO_OWN_REASON_UNSETTLED, 200);
+    CU_ASSERT_TRUE(told >= 2 && told <= 4);
+    machine_run(&m);
+    CU_ASSERT_TRUE(machine_is_sound(&m));
+    machine_fini(&m);
+
+    own_it(); /* on the way out */
+    machine_tell(&m, STO_OWN_EVENT_RELEASE);
+    CU_ASSERT_TRUE(machine_until(&m, STO_OWN_FLUSH));
+    told = told_of(STO_BUSY, STO_OWN_REASON_BUSY, 48);
+    CU_ASSERT_TRUE(told >= 2 && told <= 4);
+    machine_fini(&m);
+}
+
+/* A target that answers late: by then its answers prove nothing. */
+static void tells_of_a_slow_target(void)
+{
+    machine_init(&m);
+    CU_ASSERT_EQUAL(machine_start(&m, 17, false), 0);
+    for (unsigned i = 0; i < 200; i++) {
+        m.now_ns += 1600 * 1000000LL; /* the machine stamps a command as it answers it */
+        CU_ASSERT_TRUE_FATAL(machine_next(&m));
+        CU_ASSERT_FALSE(m.open);
+    }
+    CU_ASSERT_TRUE(m.notices[STO_OWN_NOTICE_HELD_UP] >= 2);
+    CU_ASSERT_TRUE(m.notices[STO_OWN_NOTICE_HELD_UP] <= 50);
+    CU_ASSERT_EQUAL(m.last.reason, STO_OWN_REASON_BUSY);
+    machine_run(&m);
+    CU_ASSERT_TRUE(machine_is_sound(&m));
+    machine_fini(&m);
+}
+
 /* --- leaving --- */
 
 static void hands_over(void)
@@ -384,6 +458,8 @@ const struct unit_case unit_cases[] = {
     { "generations used up, a new grant goes on", uses_its_generations_up },
     { "a new grant does not go on behind another owner", does_not_go_on_behind_another },
     { "the gate opens only behind a fresh look", opens_only_freshly },
+    { "what holds it up is told", tells_what_holds_it_up },
+    { "a target that answers too late is told of", tells_of_a_slow_target },
     { "hand-over", hands_over },
     { "release", releases },
     { "release during a claim", leaves_a_claim },
