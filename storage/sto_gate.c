@@ -121,6 +121,7 @@ static void shut(struct sto_gate *gate, enum sto_gate_event event, uint16_t asc_
 {
     if (gate->state == STO_GATE_OPEN || gate->state == STO_GATE_DRAINING)
         gate->state = STO_GATE_HELD;
+    gate->stats.busy_since_ns = 0;
     gate->event(gate->context, event, asc_ascq);
 }
 
@@ -142,6 +143,16 @@ static bool attention_matters(uint16_t asc_ascq)
     return sto_sense_was_reset(asc_ascq) || sto_sense_reservations_changed(asc_ascq);
 }
 
+/* It takes nothing now: again a little later. */
+static void wait_for_target(struct sto_gate *gate)
+{
+    int64_t now_ns = hw_clock_now_ns(sto_lun_clock(gate->lun));
+
+    gate->busy_until_ns = now_ns + BUSY_WAIT_NS;
+    if (gate->stats.busy_since_ns == 0)
+        gate->stats.busy_since_ns = now_ns;
+}
+
 static void take_back(struct sto_gate *gate, struct sto_request *request)
 {
     const struct sto_result result = request->op.result;
@@ -154,7 +165,7 @@ static void take_back(struct sto_gate *gate, struct sto_request *request)
     if (result.rc == STO_CONFLICT)
         shut(gate, STO_GATE_CONFLICT, 0);
     else if (result.rc == STO_BUSY || result.rc == STO_ABORTED)
-        gate->busy_until_ns = hw_clock_now_ns(sto_lun_clock(gate->lun)) + BUSY_WAIT_NS;
+        wait_for_target(gate);
     else if (result.rc != STO_UNIT_ATTENTION)
         shut(gate, STO_GATE_UNKNOWN, 0);
     else if (attention_matters(result.asc_ascq))
@@ -169,6 +180,8 @@ static void op_done(struct sto_op *op)
 
     list_remove(&gate->flying, request);
     request->flying = false;
+    if (op->result.rc != STO_BUSY && op->result.rc != STO_ABORTED)
+        gate->stats.busy_since_ns = 0;
     switch (op->result.rc) {
     case STO_CONFLICT:
     case STO_UNIT_ATTENTION:
@@ -195,6 +208,8 @@ static void op_done(struct sto_op *op)
 static void forget(struct sto_gate *gate, struct sto_request *request)
 {
     list_remove(&gate->waiting, request);
+    if (gate->waiting.first == NULL && gate->flying.first == NULL)
+        gate->stats.busy_since_ns = 0;
     request->op.result.rc = request->sent_once ? STO_UNKNOWN : STO_NOT_SENT;
     finish(gate, request);
 }
@@ -300,6 +315,7 @@ void sto_gate_hold(struct sto_gate *gate)
 {
     if (gate->state != STO_GATE_DEAD)
         gate->state = STO_GATE_HELD;
+    gate->stats.busy_since_ns = 0;
 }
 
 void sto_gate_drain(struct sto_gate *gate, bool waiting)

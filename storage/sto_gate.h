@@ -48,6 +48,7 @@ struct sto_request {
 struct sto_gate_stats {
     uint64_t submitted, answered, reissued;
     unsigned waiting, flying;
+    int64_t busy_since_ns; /* nothing but BUSY and aborts has come since then; 0: not so */
 };
 
 /* A held gate in front of `lun` (not owned). NULL: out of memory. */

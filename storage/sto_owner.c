@@ -327,6 +327,26 @@ int sto_owner_timeout_ms(const struct sto_owner *owner)
     return left_ns / 1000000 >= 60000 ? 60000 : (int)(left_ns / 1000000) + 1;
 }
 
+/* Guests' requests find the target busy, again and again: a word every OWNER_BUSY_MS. */
+static void tell_if_busy(struct sto_owner *owner)
+{
+    const struct sto_own_action held_up = { .notice = STO_OWN_NOTICE_HELD_UP,
+                                            .reason = STO_OWN_REASON_BUSY,
+                                            .generation = sto_own_generation(owner->own) };
+    int64_t since_ns = sto_gate_stats(owner->gate).busy_since_ns;
+    int64_t now_ns = hw_clock_now_ns(sto_lun_clock(owner->lun));
+
+    if (since_ns == 0)
+        return;
+    if (since_ns < owner->busy_told_ns)
+        since_ns = owner->busy_told_ns;
+    if (now_ns - since_ns < (int64_t)OWNER_BUSY_MS * 1000000)
+        return;
+    owner->busy_told_ns = now_ns;
+    keep_notice(owner, &held_up);
+    tell(owner);
+}
+
 void sto_owner_service(struct sto_owner *owner, short revents)
 {
     sto_lun_service(owner->lun, revents);
@@ -335,6 +355,7 @@ void sto_owner_service(struct sto_owner *owner, short revents)
         owner_step(owner, &(struct sto_own_event) { .kind = STO_OWN_EVENT_TIMER });
     }
     sto_gate_service(owner->gate);
+    tell_if_busy(owner);
 }
 
 struct sto_lun *sto_owner_lun(struct sto_owner *owner)

@@ -8,7 +8,7 @@
 #include "storage/sto_pr.h"
 
 /* A command that was given up may still be out while the next one starts. */
-enum { OWNER_SLOTS = 4, OWNER_QUEUE = 16, OWNER_NOTICES = 16 };
+enum { OWNER_SLOTS = 4, OWNER_QUEUE = 16, OWNER_NOTICES = 16, OWNER_BUSY_MS = 10000 };
 
 struct owner_slot {
     struct sto_owner *owner;
@@ -40,6 +40,7 @@ struct sto_owner {
     unsigned notice_count;
     struct sto_owner_notice notices[OWNER_NOTICES];
     int64_t timer_ns;
+    int64_t busy_told_ns; /* when it was told last that guests' requests find the target busy */
     int64_t confirmed_ns;
     char detail[STO_DETAIL_BYTES];
     /* results carry pointers: what they point to lives here until the step is over */

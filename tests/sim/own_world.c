@@ -84,6 +84,7 @@ static void noticed(void *context, const struct sto_owner_notice *notice)
         break;
     case STO_OWN_NOTICE_HELD_UP:
         stats->not_proven += notice->reason == STO_OWN_REASON_NOT_PROVEN;
+        stats->busy += notice->reason == STO_OWN_REASON_BUSY;
         break;
     case STO_OWN_NOTICE_SUSPENDED:
         stats->suspended++;

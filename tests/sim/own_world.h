@@ -67,7 +67,7 @@ struct world_node {
 
 struct world_stats {
     unsigned long owned, refused, lost, suspended, handed, released, not_proven, writes, reads,
-        landed, forgotten, unsafe;
+        landed, forgotten, busy, unsafe;
 };
 
 struct world {

@@ -272,7 +272,9 @@ static void waits_for_a_busy_target(void)
     sto_gate_open(t.gate);
     CU_ASSERT_EQUAL(sto_gate_next_ns(t.gate), INT64_MAX);
     submit(0);
+    CU_ASSERT_EQUAL(sto_gate_stats(t.gate).busy_since_ns, 0);
     answer(0, STO_BUSY, 0);
+    CU_ASSERT_EQUAL(sto_gate_stats(t.gate).busy_since_ns, t.now_ns);
     submit(1); /* behind the first, not past it */
     CU_ASSERT_EQUAL(t.out_count, 0);
     CU_ASSERT_TRUE(sto_gate_next_ns(t.gate) > t.now_ns);
@@ -282,7 +284,31 @@ static void waits_for_a_busy_target(void)
     sto_gate_service(t.gate);
     CU_ASSERT_TRUE(out_is(0, 0) && out_is(1, 1));
     CU_ASSERT_EQUAL(sto_gate_next_ns(t.gate), INT64_MAX);
+    answer(1, STO_ABORTED, 0);
+    CU_ASSERT_EQUAL(sto_gate_stats(t.gate).busy_since_ns, 1000); /* since the first */
+    answer(0, STO_OK, 0);
+    CU_ASSERT_EQUAL(sto_gate_stats(t.gate).busy_since_ns, 0);
     finish();
+
+    for (unsigned i = 0; i < 3; i++) { /* nobody waits for it any more */
+        begin();
+        sto_gate_open(t.gate);
+        submit(0);
+        submit(1);
+        answer(1, STO_BUSY, 0);
+        if (i == 0) {
+            sto_gate_hold(t.gate);
+        } else if (i == 1) {
+            answer(0, STO_UNKNOWN, 0);
+        } else { /* nobody is left */
+            answer(0, STO_BUSY, 0);
+            sto_gate_abandon(t.gate, &t.requests[0]);
+            sto_gate_abandon(t.gate, &t.requests[1]);
+            sto_gate_service(t.gate);
+        }
+        CU_ASSERT_EQUAL(sto_gate_stats(t.gate).busy_since_ns, 0);
+        finish();
+    }
 }
 
 /* The target may abort a command now and then; a guest hears of it when it does so every time. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * storage/sto_own_hold and storage/sto_own_leave: the steady check, what disturbs an owner, own
- * reconnects, hand-over and release.
+ * reconnects, hand-over and release. over 400: one owner, and each thing that may happen to it.
  */
 #include <config.h>
 

@@ -266,6 +266,82 @@ static void releases(void)
     fail_each(RELEASE);
 }
 
+/* Guests' operations are answered BUSY, all of them; ownership's own are not. */
+static struct sto_op *refused[WORLD_DATA_BLOCKS];
+
+static int busy_submit(struct sto_lun *lun, struct sto_op *op)
+{
+    const uint64_t meta_bytes = (uint64_t)WORLD_META_BLOCKS * STO_MODEL_BLOCK_BYTES;
+    unsigned i = 0;
+
+    if ((op->kind != STO_OP_READ && op->kind != STO_OP_WRITE) || op->offset_bytes < meta_bytes)
+        return trap.model->submit(lun, op);
+    while (refused[i] != NULL)
+        i++;
+    CU_ASSERT_FATAL(i < WORLD_DATA_BLOCKS);
+    refused[i] = op;
+    return 0;
+}
+
+static void busy_service(struct sto_lun *lun, short revents)
+{
+    for (unsigned i = 0; i < WORLD_DATA_BLOCKS; i++) {
+        struct sto_op *op = refused[i];
+
+        refused[i] = NULL;
+        if (op == NULL)
+            continue;
+        op->result.rc = STO_BUSY;
+        sto_lun_complete(lun, op);
+    }
+    trap.model->service(lun, revents);
+}
+
+static void busy_close(struct sto_lun *lun)
+{
+    busy_service(lun, 0);
+    trap.model->close(lun);
+}
+
+static void tells_that_guests_wait(void)
+{
+    struct world_node *node;
+    unsigned long busy;
+
+    begin(1);
+    world->disturbed = 0;
+    node = &world->nodes[0];
+    own(node);
+    set_trap(node->lun, &faults[0], UINT32_MAX);
+    trap.ops.submit = busy_submit;
+    trap.ops.service = busy_service;
+    trap.ops.close = busy_close;
+    for (unsigned i = 0; i < 1000; i++) { /* 5 s: said nothing yet */
+        world_run(world, world->now_ns + 5 * WORLD_MS);
+        sto_owner_service(node->owner, 0);
+    }
+    CU_ASSERT_EQUAL(world->stats.busy, 0);
+    for (unsigned i = 0; i < 6000; i++) {
+        world_run(world, world->now_ns + 5 * WORLD_MS);
+        sto_owner_service(node->owner, 0);
+    }
+    busy = world->stats.busy; /* 35 s: a word every ten */
+    CU_ASSERT_TRUE(busy >= 2 && busy <= 4);
+    CU_ASSERT_TRUE(node->open);
+    node->lun->ops = trap.model; /* it is over */
+    for (unsigned i = 0; i < WORLD_DATA_BLOCKS; i++) {
+        if (refused[i] != NULL)
+            sto_lun_complete(node->lun, refused[i]);
+        refused[i] = NULL;
+    }
+    world->quiet = true;
+    world_run(world, world->now_ns + 20000 * WORLD_MS);
+    CU_ASSERT_EQUAL(world->stats.busy, busy);
+    for (unsigned i = 0; i < WORLD_DATA_BLOCKS; i++)
+        CU_ASSERT_FALSE(node->blocks[i].out);
+    finish();
+}
+
 static void without_memory(void)
 {
     struct sto_owner_config config = { .own.node = 1 };
@@ -315,6 +391,7 @@ static void claims_without_memory(void)
 const struct unit_case unit_cases[] = {
     { "without memory", without_memory },
     { "a claim while the n-th allocation fails", claims_without_memory },
+    { "guests that wait for a busy target", tells_that_guests_wait },
     { "the n-th operation of a claim fails", claims },
     { "the n-th operation of a takeover fails", takes_over },
     { "the n-th operation of a hand-over fails", hands_over },
