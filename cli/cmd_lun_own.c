@@ -133,6 +133,35 @@ static int say(struct hw_call *call, const char *did, const struct cli_identity 
     return 0;
 }
 
+/* A LUN that was another cluster's, or a copy of another: its description says what it is now. */
+static int adopt(const struct cli_owner *owner, const struct cli_identity *identity,
+                 struct hw_error *error)
+{
+    struct sto_lun *lun = sto_owner_lun(owner->owner);
+    const struct sto_facts *facts = sto_lun_facts(lun);
+    struct sto_tool_meta found;
+    struct sto_layout layout;
+    struct sto_meta *meta = &found.meta;
+    int rc = sto_tool_read_layout(lun, &layout, error);
+    bool copy;
+
+    if (rc == 0)
+        rc = sto_tool_read_meta(lun, &layout, &found, error);
+    if (rc < 0 || found.meta_rc < 0)
+        return rc; /* damaged: 'lun verify' says so */
+    copy = strcmp(meta->wwid, facts->wwid) != 0;
+    if (!copy && memcmp(meta->cluster_uuid, identity->cluster_uuid, STO_GUID_BYTES) == 0)
+        return 0;
+    if (copy) { /* what was probed was another LUN */
+        meta->probe_bits = 0;
+        meta->probed_s = 0;
+    }
+    memcpy(meta->cluster_uuid, identity->cluster_uuid, STO_GUID_BYTES);
+    memcpy(meta->wwid, facts->wwid, sizeof(meta->wwid));
+    meta->sequence++;
+    return sto_tool_write_meta(lun, &layout, meta, error);
+}
+
 static int claim(struct hw_call *call, bool takeover)
 {
     struct cli_identity identity;
@@ -140,12 +169,17 @@ static int claim(struct hw_call *call, bool takeover)
     struct hw_error error = { 0 };
     uint64_t key;
     uint32_t generation;
+    int rc = 0;
 
     if (own(call, takeover ? TAKEOVER : CLAIM, &identity, &owner, &error) < 0)
         return hw_fail(call, &error);
     key = sto_own_key(sto_owner_machine(owner.owner));
     generation = sto_own_generation(sto_owner_machine(owner.owner));
+    if (takeover && hw_option_given(call, "force"))
+        rc = adopt(&owner, &identity, &error);
     cli_owner_close(&owner); /* hard: key and reservation stay */
+    if (rc < 0)
+        return hw_fail(call, &error);
     return say(call, takeover ? "taken over" : "claimed", &identity, key, generation);
 }
 

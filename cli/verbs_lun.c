@@ -59,7 +59,8 @@ static const struct hw_option identity_options[] = {
 
 static const struct hw_option takeover_options[] = {
     IDENTITY_OPTIONS,
-    { .name = "force", .help = "take over from a foreign owner too" },
+    { .name = "force",
+      .help = "take over from a foreign owner too, or make a copy a LUN of its own" },
     TIMEOUT_OPTION,
     { .name = NULL },
 };

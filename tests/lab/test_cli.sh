@@ -310,6 +310,34 @@ foreign_things()
     bad "takeover from a foreign owner" 3 "not this cluster's is registered" lun takeover "$url" $(as 1 1)
     # shellcheck disable=SC2046
     good "takeover --force" 'taken over' lun takeover "$url" --force $(as 1 1)
+    # shellcheck disable=SC2046
+    good "release" 'released' lun release "$url" $(as 1 17)
+    copy_of_a_lun "$url"
+}
+
+# a copy names another LUN, and another cluster's names that: once forced, either is ours in every respect
+copy_of_a_lun()
+{
+    local url=$1
+    # shellcheck disable=SC2086
+    hawser lun init "$url" $MEMORY --cluster "$OTHER" --force
+    tap_is "init for another cluster" "$STATUS" 0
+    # shellcheck disable=SC2046
+    bad "claim of another cluster's LUN" 3 "record is another cluster's" lun claim "$url" $(as 1 40)
+    # shellcheck disable=SC2046
+    good "takeover --force of it" 'taken over' lun takeover "$url" --force $(as 1 40)
+    # shellcheck disable=SC2046
+    good "release of it" 'released' lun release "$url" $(as 1 56)
+    json "nothing is wrong with it" '.bad == 0' lun verify "$url"
+    dd if=disk1 of=disk5 bs=1M conv=notrunc status=none
+    # shellcheck disable=SC2046
+    bad "claim of a copy" 3 'WWID is not the one.*--force' lun claim "$url" $(as 1 500)
+    # shellcheck disable=SC2046
+    good "takeover --force of a copy" 'taken over' lun takeover "$url" --force $(as 1 500)
+    # shellcheck disable=SC2046
+    good "release of a copy" 'released' lun release "$url" $(as 1 516)
+    json "a copy is a LUN of its own then, not probed yet" \
+        '.bad == 0 and ([.checks[] | select(.check == "probe")][0].words | test("never run"))' lun verify "$url"
 }
 
 # foreign_key URL: another initiator registers 1234h and reserves, then goes away; tgtd keeps it as a ghost
