@@ -36,7 +36,8 @@ static int open_image(struct import *import, struct hw_error *error)
 {
     struct stat status;
 
-    import->fd = open(import->path, O_RDONLY | O_CLOEXEC);
+    /* not to wait for a writer of what is a pipe; files do not care */
+    import->fd = open(import->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (import->fd < 0 || fstat(import->fd, &status) < 0)
         return hw_error_setf(error, HW_ERROR_FAILED, errno, import->path,
                              "check its name and your right to read it", "cannot be read: %s",

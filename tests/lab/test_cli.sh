@@ -228,6 +228,9 @@ wrong_words()
     bad "scan of no portal" 2 'is not a portal' lun scan "$url"
     # shellcheck disable=SC2046
     bad "import of no file" 1 'missing.*cannot be read' lun import "$url" missing $(as 1 200)
+    mkfifo pipe
+    # shellcheck disable=SC2046
+    bad "import of a pipe that nobody writes to" 2 'is not a regular file' lun import "$url" pipe $(as 1 200)
     # shellcheck disable=SC2046
     bad "handover to nobody" 2 'missing' lun handover "$url" $(as 1 200)
 }
