@@ -53,6 +53,15 @@ static int change_user(uid_t uid, gid_t gid, bool keep_rawio, struct hw_error *e
     return 0;
 }
 
+/* In every respect, so that there is no way back. */
+static bool is_user(uid_t uid)
+{
+    uid_t real, effective, saved;
+
+    return getresuid(&real, &effective, &saved) == 0 && real == uid && effective == uid &&
+           saved == uid;
+}
+
 int hw_sandbox_user(uid_t uid, gid_t gid, bool keep_rawio, struct hw_error *error)
 {
     const struct rlimit none = { 0, 0 };
@@ -62,7 +71,7 @@ int hw_sandbox_user(uid_t uid, gid_t gid, bool keep_rawio, struct hw_error *erro
         rc = change_user(uid, gid, keep_rawio, error);
         if (rc < 0)
             return rc;
-    } else if (uid != 0 && geteuid() != uid) {
+    } else if (uid != 0 && !is_user(uid)) {
         errno = EPERM;
         return fail(error, "only root can become another user");
     }

@@ -2,8 +2,10 @@
 /*
  * How a VM's processes lock themselves in: another user, no new privileges, no file but those that
  * are open, no system call but those of a written list. Each step is final, and the order is the
- * caller's: user, then paths, then calls. What the kernel does not offer (an old landlock) is told,
- * not silently left out. Linux only: landlock(7), seccomp(2), prctl(2).
+ * caller's: user, then paths, then calls; all of it before there is a second thread, since what the
+ * kernel keeps for each thread (capabilities, no new privileges, paths) is given up by the calling
+ * one and inherited by those it makes later. What the kernel does not offer (an old landlock) is
+ * told, not silently left out. Linux only: landlock(7), seccomp(2), prctl(2).
  */
 #ifndef HW_SANDBOX_H
 #define HW_SANDBOX_H
@@ -36,8 +38,9 @@ struct hw_sandbox_reach {
 
 /*
  * No path can be opened, made or removed any more; TCP goes out to `ports` only (NULL and 0: to
- * none). Descriptors that are open stay as they are. Needs no rights but no_new_privs, which
- * hw_sandbox_user() has set. 0, with what this kernel enforces in `ret_reach`; or -errno.
+ * none). It binds the calling thread and those that it makes later, not those that are there
+ * (landlock(7)). Descriptors that are open stay as they are. Needs no rights but no_new_privs,
+ * which hw_sandbox_user() has set. 0, with what this kernel enforces in `ret_reach`; or -errno.
  */
 int hw_sandbox_paths(const uint16_t *ports, size_t count, struct hw_sandbox_reach *ret_reach,
                      struct hw_error *error);

@@ -23,7 +23,8 @@
 struct sto_own;
 
 /* clang-format off */
-/* Name, and the legal moves. LEFT: ended without or after ownership, a new grant starts again. */
+/* Name, and the legal moves. LEFT: ended without or after ownership, a new grant starts again.
+ * LOST: only used-up generations go on under a new grant; any other loss is stopped first. */
 #define STO_OWN_STATES(X) \
     X(LEFT,       TO(CONNECTING)) \
     X(CONNECTING, TO(SETTLING) | TO(CONNECTING) | TO(LOST) | TO(LEFT)) \
@@ -162,7 +163,7 @@ struct sto_own_result {
 /* --- events --- */
 
 enum sto_own_event_kind {
-    STO_OWN_EVENT_START,          /* `grant`: from LEFT, LOST or HANDED */
+    STO_OWN_EVENT_START,          /* `grant`: from LEFT, HANDED, or LOST by used-up generations */
     STO_OWN_EVENT_REVOKE,         /* the grant is no longer current */
     STO_OWN_EVENT_RESULT,         /* of a command */
     STO_OWN_EVENT_TIMER,          /* the time asked for has come */
@@ -239,8 +240,8 @@ void sto_own_free(struct sto_own *own);
 
 /*
  * One step. `actions` is emptied first and holds what to do, in order. An event that makes no
- * sense in this state is ignored (0), but START while owned is -EALREADY and a grant with a bad
- * generation is -ERANGE.
+ * sense in this state is ignored (0), but START from another state than it may come in is -EALREADY
+ * and a grant with a bad generation is -ERANGE.
  */
 int sto_own_step(struct sto_own *own, const struct sto_own_event *event,
                  struct sto_own_actions *actions);

@@ -48,7 +48,8 @@ int sto_owner_new(struct sto_lun *lun, const struct sto_owner_config *config,
  * reservation stay on the LUN. NULL is allowed. */
 void sto_owner_free(struct sto_owner *owner);
 
-/* Claim or take over under this grant. 0, -EALREADY, -ERANGE (see sto_own_step()). */
+/* Claim or take over under this grant. 0, -EALREADY, -ERANGE (see sto_own_step()); -EBUSY from
+ * inside a request's `done`. */
 int sto_owner_start(struct sto_owner *owner, const struct sto_own_grant *grant);
 /* The grant is not current any more: gate shut, nothing released. */
 void sto_owner_revoke(struct sto_owner *owner);

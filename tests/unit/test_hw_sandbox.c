@@ -225,11 +225,21 @@ static int become_nobody(int unused)
     return hw_sandbox_user(OTHER_USER + 1, OTHER_USER + 1, false, NULL) == -EPERM ? 0 : 1;
 }
 
+/* Whoever only looks like that user, and could go back, is not that user. */
+static int look_like_another(int unused)
+{
+    (void)unused;
+    if (seteuid(OTHER_USER) < 0)
+        return 99;
+    return hw_sandbox_user(OTHER_USER, OTHER_USER, false, NULL) == -EPERM ? 0 : 1;
+}
+
 static void becomes_another_user(void)
 {
     if (geteuid() == 0) {
         CU_ASSERT_EQUAL(in_child(try_user, 0), 0);
         CU_ASSERT_EQUAL(in_child(try_user, 1), 0);
+        CU_ASSERT_EQUAL(in_child(look_like_another, 0), 0);
     } else {
         unit_skip("not root: only that nobody can become another user");
         CU_ASSERT_EQUAL(in_child(become_nobody, 0), 0);
