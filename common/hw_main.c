@@ -42,6 +42,21 @@ static int finish(const struct hw_call *call, int status)
     return hw_fail(call, &error);
 }
 
+/* Words that could not be parsed: was JSON asked for all the same? */
+static void find_json(struct hw_call *call, int argc, char **argv)
+{
+    const struct hw_option *json = call->program->common_options;
+
+    while (json->name && strcmp(json->name, "json") != 0)
+        json++;
+    for (int i = 1; json->name && i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") != 0)
+            continue;
+        (void)hw_vector_push(&call->options, (struct hw_given_option) { json, NULL });
+        return;
+    }
+}
+
 int hw_main(const struct hw_program *program, int argc, char **argv)
 {
     struct hw_call call = { .program = program, .out = stdout, .err = stderr };
@@ -54,8 +69,12 @@ int hw_main(const struct hw_program *program, int argc, char **argv)
         (void)printf("%s %s\n", program->name, PACKAGE_VERSION);
         return finish(&call, 0);
     }
-    if (hw_call_parse(program, argc > 0 ? argc - 1 : 0, argv + 1, &call, &error) < 0)
-        return hw_fail(&call, &error);
+    if (hw_call_parse(program, argc > 0 ? argc - 1 : 0, argv + 1, &call, &error) < 0) {
+        find_json(&call, argc, argv);
+        status = hw_fail(&call, &error);
+        hw_call_free(&call);
+        return status;
+    }
     call.out = stdout;
     call.err = stderr;
     status = call.wants_help ? show_help(&call) : call.verb->run(&call);

@@ -30,6 +30,7 @@ static const struct hw_verb verbs[] = { { .path = "speak",
                                           .run = speak },
                                         { .path = NULL } };
 static const struct hw_option common_options[] = { { .name = "help", .help = "help" },
+                                                   { .name = "json", .help = "JSON" },
                                                    { .name = NULL } };
 static const struct hw_program program = { .name = "speaker",
                                            .section = 1,
@@ -90,6 +91,19 @@ static void tells_how_it_is_used(void)
     CU_ASSERT_STRING_EQUAL(output, "speaker: sing: no such verb; see speaker --help\n");
 }
 
+/* Whoever reads JSON gets JSON, wherever the option stands among the wrong words. */
+static void fails_in_json_too(void)
+{
+    static const char wanted[] = "{\"error\":{\"kind\":\"usage\",\"object\":\"sing\"";
+
+    CU_ASSERT_EQUAL(run(NULL, "sing", "--json"), 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(output, wanted));
+    CU_ASSERT_EQUAL(run(NULL, "--json", "sing"), 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(output, wanted));
+    CU_ASSERT_EQUAL(run(NULL, "sing", "--jsonx"), 2);
+    CU_ASSERT_PTR_NULL(strstr(output, "{"));
+}
+
 static void notices_lost_output(void)
 {
     CU_ASSERT_EQUAL(run("/dev/full", "speak", "0"), 1);
@@ -100,6 +114,7 @@ static void notices_lost_output(void)
 const struct unit_case unit_cases[] = {
     { "a verb's status is the program's", runs },
     { "help and wrong usage", tells_how_it_is_used },
+    { "wrong usage in JSON", fails_in_json_too },
     { "output that did not arrive", notices_lost_output },
     { 0 },
 };
