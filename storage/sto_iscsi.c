@@ -114,6 +114,8 @@ static int iscsi_submit(struct sto_lun *base, struct sto_op *op)
     } else if (session->link != STO_LINK_UP) {
         sto_pump_end_with(&lun->pump, op, STO_NOT_SENT, "the session is down");
         return 0;
+    } else if (op->kind == STO_OP_SCSI) { /* who owns it is not asked behind a guest's data */
+        sto_op_list_push(&session->waiting, op);
     } else {
         sto_op_list_add(&session->waiting, op);
     }

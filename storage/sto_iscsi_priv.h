@@ -21,6 +21,9 @@ enum {
     /* Tasks inside libiscsi at a time: below the command windows of LIO (64) and tgtd (128), so
      * that what waits, waits in our own queue, where it can be taken back. */
     STO_ISCSI_TASKS = 60,
+    /* Of them, kept free for plain CDBs: whoever owns the LUN asks for its reservation steadily,
+     * however much a guest has piled up. */
+    STO_ISCSI_RESERVED = 2,
     /* Ended tasks whose memory libiscsi may still read before the output is held back. */
     STO_ISCSI_RETIRED = 256,
     STO_ISCSI_IOV = 16, /* iovecs kept inside a task; more are allocated */

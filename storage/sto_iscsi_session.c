@@ -228,8 +228,13 @@ void sto_iscsi_session_event(struct sto_iscsi_session *session, uint32_t events)
 
 bool sto_iscsi_can_start(const struct sto_iscsi_session *session)
 {
-    return session->link == STO_LINK_UP && session->waiting.first != NULL &&
-           session->active.count < STO_ISCSI_TASKS && session->retired.count < STO_ISCSI_RETIRED;
+    const struct sto_op *first = session->waiting.first;
+    unsigned most = STO_ISCSI_TASKS;
+
+    if (first != NULL && first->kind != STO_OP_SCSI)
+        most -= STO_ISCSI_RESERVED;
+    return session->link == STO_LINK_UP && first != NULL && session->active.count < most &&
+           session->retired.count < STO_ISCSI_RETIRED;
 }
 
 void sto_iscsi_session_flush(struct sto_iscsi_session *session)

@@ -28,6 +28,17 @@ void sto_op_list_add(struct sto_op_list *list, struct sto_op *op)
     list->last = op;
 }
 
+void sto_op_list_push(struct sto_op_list *list, struct sto_op *op)
+{
+    op->next = list->first;
+    op->previous = NULL;
+    if (list->first != NULL)
+        list->first->previous = op;
+    else
+        list->last = op;
+    list->first = op;
+}
+
 void sto_op_list_remove(struct sto_op_list *list, struct sto_op *op)
 {
     if (op->previous != NULL)

@@ -20,6 +20,8 @@ struct sto_op_list {
 
 /* Append; the operation's `next` and `previous` are used. */
 void sto_op_list_add(struct sto_op_list *list, struct sto_op *op);
+/* The same at the front. */
+void sto_op_list_push(struct sto_op_list *list, struct sto_op *op);
 void sto_op_list_remove(struct sto_op_list *list, struct sto_op *op);
 /* Take the first, NULL if there is none. */
 struct sto_op *sto_op_list_take(struct sto_op_list *list);

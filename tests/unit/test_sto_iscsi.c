@@ -302,6 +302,34 @@ static void early_refusal_of_a_large_write(void)
     stop();
 }
 
+/* Who owns the LUN is asked in spite of whatever a guest has piled up on a slow target. */
+static void ownership_does_not_wait_behind_data(void)
+{
+    struct sto_op ask = {
+        .kind = STO_OP_SCSI, .cdb_bytes = 6, .timeout_ms = 500, .done = nothing_done
+    };
+    unsigned before;
+
+    start();
+    before = target_seen().commands;
+    target_set_mood(MOOD_LATE);
+    submit_many(STO_OP_READ, 0);
+    for (unsigned i = 0; i < 200; i++) /* what can be sent, is */
+        wait_a_little(1);
+    CU_ASSERT_TRUE(target_seen().commands - before > 50);
+    CU_ASSERT_TRUE(target_seen().commands - before < MANY);
+    before = target_seen().commands;
+    CU_ASSERT_EQUAL_FATAL(sto_lun_submit(lun, &ask), 0);
+    while (sto_lun_in_flight(lun) > MANY)
+        wait_a_little(WAIT_MS);
+    CU_ASSERT_NOT_EQUAL(ask.result.sent_ns, 0);
+    CU_ASSERT_EQUAL(target_seen().commands - before, 1);
+    target_set_mood(MOOD_GOOD);
+    target_release();
+    wait_many();
+    stop();
+}
+
 static void deadline_passes_and_the_session_stays(void)
 {
     uint8_t *data = malloc(65536);
@@ -597,6 +625,7 @@ const struct unit_case unit_cases[] = {
     { "ISIDs are stable, and apart in four bytes", isids_are_stable_and_apart },
     { "statuses and residuals", statuses_and_residuals },
     { "a large write refused early", early_refusal_of_a_large_write },
+    { "ownership does not wait behind data", ownership_does_not_wait_behind_data },
     { "a deadline passes, the session stays", deadline_passes_and_the_session_stays },
     { "responses of LUN RESET", reset_responses },
     { "LUN RESET ends older control commands", reset_ends_older_control_commands },

@@ -74,6 +74,13 @@ static void lists(void)
     sto_op_list_add(&list, &ops[1]);
     CU_ASSERT_PTR_EQUAL(sto_op_list_take(&list), &ops[2]);
     CU_ASSERT_PTR_EQUAL(sto_op_list_take(&list), &ops[1]);
+    sto_op_list_push(&list, &ops[0]);
+    sto_op_list_add(&list, &ops[1]);
+    sto_op_list_push(&list, &ops[2]);
+    CU_ASSERT_PTR_EQUAL(sto_op_list_take(&list), &ops[2]);
+    CU_ASSERT_PTR_EQUAL(sto_op_list_take(&list), &ops[0]);
+    CU_ASSERT_PTR_EQUAL(sto_op_list_take(&list), &ops[1]);
+    CU_ASSERT_TRUE(list.first == NULL && list.last == NULL);
     CU_ASSERT_PTR_NULL(list.first);
     CU_ASSERT_PTR_NULL(list.last);
 }
