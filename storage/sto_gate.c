@@ -143,6 +143,37 @@ static bool attention_matters(uint16_t asc_ascq)
     return sto_sense_was_reset(asc_ascq) || sto_sense_reservations_changed(asc_ascq);
 }
 
+/* A waiting request that nobody wants an answer of. */
+static void forget(struct sto_gate *gate, struct sto_request *request)
+{
+    list_remove(&gate->waiting, request);
+    if (gate->waiting.first == NULL && gate->flying.first == NULL)
+        gate->stats.busy_since_ns = 0;
+    request->op.result.rc = request->sent_once ? STO_UNKNOWN : STO_NOT_SENT;
+    finish(gate, request);
+}
+
+static bool may_pass(const struct sto_gate *gate, const struct sto_request *request)
+{
+    return gate->state == STO_GATE_OPEN ||
+           (gate->state == STO_GATE_DRAINING && request->number <= gate->drain_number);
+}
+
+/* Those among the waiting whose outcome is known now: none of them is issued again. */
+static void forget_abandoned(struct sto_gate *gate)
+{
+    struct sto_request *request = gate->waiting.first;
+
+    while (request != NULL) {
+        if (request->abandoned && may_pass(gate, request)) {
+            forget(gate, request);
+            request = gate->waiting.first; /* whoever was told may have changed the line */
+        } else {
+            request = request->next;
+        }
+    }
+}
+
 /* It takes nothing now: again a little later. */
 static void wait_for_target(struct sto_gate *gate)
 {
@@ -170,6 +201,7 @@ static void take_back(struct sto_gate *gate, struct sto_request *request)
         shut(gate, STO_GATE_UNKNOWN, 0);
     else if (attention_matters(result.asc_ascq))
         shut(gate, STO_GATE_ATTENTION, result.asc_ascq);
+    forget_abandoned(gate);
 }
 
 static void op_done(struct sto_op *op)
@@ -202,22 +234,6 @@ static void op_done(struct sto_op *op)
         break;
     }
     pump(gate);
-}
-
-/* A waiting request that nobody wants an answer of. */
-static void forget(struct sto_gate *gate, struct sto_request *request)
-{
-    list_remove(&gate->waiting, request);
-    if (gate->waiting.first == NULL && gate->flying.first == NULL)
-        gate->stats.busy_since_ns = 0;
-    request->op.result.rc = request->sent_once ? STO_UNKNOWN : STO_NOT_SENT;
-    finish(gate, request);
-}
-
-static bool may_pass(const struct sto_gate *gate, const struct sto_request *request)
-{
-    return gate->state == STO_GATE_OPEN ||
-           (gate->state == STO_GATE_DRAINING && request->number <= gate->drain_number);
 }
 
 /* Hand one request to the LUN. False: try no more now. */
@@ -256,10 +272,6 @@ static void pump(struct sto_gate *gate)
     while (gate->waiting.first != NULL && may_pass(gate, gate->waiting.first)) {
         int64_t now_ns = hw_clock_now_ns(sto_lun_clock(gate->lun));
 
-        if (gate->waiting.first->abandoned) {
-            forget(gate, gate->waiting.first);
-            continue;
-        }
         if (now_ns < gate->busy_until_ns)
             break;
         gate->busy_until_ns = 0;
@@ -297,7 +309,8 @@ int sto_gate_submit(struct sto_gate *gate, struct sto_request *request)
 void sto_gate_abandon(struct sto_gate *gate, struct sto_request *request)
 {
     request->abandoned = true;
-    if (request->flying || (GATE_ASKS_IF_SENT && request->sent_once))
+    /* what waits at an open gate was not executed, or a barrier lies behind it */
+    if (request->flying || (GATE_ASKS_IF_SENT && request->sent_once && !may_pass(gate, request)))
         return;
     forget(gate, request);
     check_drained(gate);
@@ -308,6 +321,7 @@ void sto_gate_open(struct sto_gate *gate)
     if (gate->state == STO_GATE_DEAD)
         return;
     gate->state = STO_GATE_OPEN;
+    forget_abandoned(gate);
     pump(gate);
 }
 
@@ -324,6 +338,7 @@ void sto_gate_drain(struct sto_gate *gate, bool waiting)
         return;
     gate->state = STO_GATE_DRAINING;
     gate->drain_number = waiting ? gate->last_number : 0;
+    forget_abandoned(gate);
     pump(gate);
 }
 

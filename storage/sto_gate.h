@@ -64,8 +64,9 @@ int sto_gate_submit(struct sto_gate *gate, struct sto_request *request);
 
 /*
  * Nobody wants this request's answer any more, but `done` is still called: now, if it was never
- * sent (STO_NOT_SENT); when its answer comes; or, if the answer does not come, when the gate opens
- * again behind a barrier (STO_UNKNOWN). It is not issued again.
+ * sent (STO_NOT_SENT) or waits at an open gate to be sent again (STO_UNKNOWN); when its answer
+ * comes; or, if the answer does not come, when the gate opens again behind a barrier (STO_UNKNOWN),
+ * whatever the leases say. It is not issued again.
  */
 void sto_gate_abandon(struct sto_gate *gate, struct sto_request *request);
 

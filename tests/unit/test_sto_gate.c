@@ -441,6 +441,8 @@ static void waits_behind_a_deadline(void)
 
 static void forgets_what_nobody_wants(void)
 {
+    _Atomic int64_t until_ns = INT64_MAX;
+
     begin();
     sto_gate_open(t.gate);
     submit(0);
@@ -462,6 +464,39 @@ static void forgets_what_nobody_wants(void)
     CU_ASSERT_TRUE(t.answered[1] == 1 && t.answers[1] == STO_UNKNOWN);
     CU_ASSERT_TRUE(t.answered[2] == 1 && t.answers[2] == STO_UNKNOWN);
     CU_ASSERT_EQUAL(t.out_count, 0); /* and not issued again */
+    finish();
+
+    begin(); /* nor, in an open gate, for the deadline: what is known not to be executed has ended
+              */
+    sto_gate_set_deadline(t.gate, &until_ns);
+    sto_gate_open(t.gate);
+    submit(0);
+    answer(0, STO_BUSY, 0);
+    until_ns = t.now_ns;
+    t.now_ns = INT64_MAX / 2;
+    sto_gate_abandon(t.gate, &t.requests[0]);
+    CU_ASSERT_TRUE(t.answered[0] == 1 && t.answers[0] == STO_UNKNOWN);
+    CU_ASSERT_EQUAL(t.out_count, 0);
+    finish();
+
+    until_ns = INT64_MAX; /* also behind one that waits for it */
+    begin();
+    sto_gate_set_deadline(t.gate, &until_ns);
+    sto_gate_open(t.gate);
+    submit(0);
+    submit(1);
+    submit(2);
+    sto_gate_abandon(t.gate, &t.requests[1]);
+    until_ns = t.now_ns;
+    answer(0, STO_BUSY, 0);
+    answer(0, STO_BUSY, 0); /* the abandoned one */
+    CU_ASSERT_TRUE(t.answered[1] == 1 && t.answers[1] == STO_UNKNOWN);
+    answer(0, STO_UNKNOWN, 0);
+    sto_gate_abandon(t.gate, &t.requests[2]);
+    CU_ASSERT_EQUAL(t.answered[2], 0);
+    sto_gate_open(t.gate);
+    CU_ASSERT_TRUE(t.answered[2] == 1 && t.answers[2] == STO_UNKNOWN);
+    CU_ASSERT_TRUE(t.answered[0] == 0 && t.out_count == 0);
     finish();
 
     begin(); /* a drain does not wait for what was forgotten */
