@@ -126,7 +126,6 @@ static void finish(struct run *run, struct slot *slot)
     slot->ended = false;
     slot->flying = false;
     run->flying--;
-    run->answered_ns = hw_clock_now_ns(sto_lun_clock(bulk->lun));
     if (try_again(run, slot)) {
         if (rc == STO_BUSY)
             (void)poll(NULL, 0, POLL_MS);
@@ -191,7 +190,7 @@ static void run_all(struct run *run)
     const struct sto_bulk *bulk = run->bulk;
 
     run->stats.first_ns = hw_clock_now_ns(sto_lun_clock(bulk->lun));
-    run->stats.last_ns = run->answered_ns = run->stats.first_ns;
+    run->stats.last_ns = run->stats.first_ns;
     for (unsigned i = 0; i < bulk->depth; i++) {
         struct slot *slot = &run->slots[i];
 
@@ -199,12 +198,15 @@ static void run_all(struct run *run)
         slot->iov.iov_base = run->buffers + (size_t)i * bulk->io_bytes;
         start(run, slot);
     }
+    run->answered_ns = hw_clock_now_ns(sto_lun_clock(bulk->lun)); /* (the caller may be slow) */
     while (run->flying > 0) {
         wait_once(run);
         watch(run);
         for (unsigned i = 0; i < bulk->depth; i++) {
-            if (run->slots[i].ended)
-                finish(run, &run->slots[i]);
+            if (!run->slots[i].ended)
+                continue;
+            finish(run, &run->slots[i]);
+            run->answered_ns = hw_clock_now_ns(sto_lun_clock(bulk->lun));
         }
     }
 }
