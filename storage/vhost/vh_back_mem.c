@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What front ends hand over: their memory, the dirty log, the in-flight region.
+ */
+#include "config.h"
+
+#include "storage/vhost/vh_back_priv.h"
+
+#include <errno.h>
+
+#include "common/hw_cleanup.h"
+
+enum { INFLIGHT_BYTES = 20, REGION_BYTES = 32, TABLE_HEADER_BYTES = 8 };
+
+int back_place(struct vh_queue *queue)
+{
+    int rc = vh_ring_place(&queue->ring, queue->conn->mem, queue->desc_addr, queue->avail_addr,
+                           queue->used_addr);
+
+    queue->placed = rc == 0;
+    return rc;
+}
+
+int back_set_mem_table(struct vh_conn *conn, struct vh_msg *msg)
+{
+    const uint32_t count = vh_msg_get_u32(msg, 0);
+    struct vh_region regions[VH_REGIONS];
+    struct vh_mem *mem;
+    int rc;
+
+    if (count == 0 || count > VH_REGIONS || count != msg->fd_count ||
+        msg->size < TABLE_HEADER_BYTES + count * REGION_BYTES)
+        return -EPROTO;
+    for (unsigned i = 0; i < count; i++) {
+        const size_t at = TABLE_HEADER_BYTES + i * REGION_BYTES;
+
+        regions[i] = (struct vh_region) { .guest_addr = vh_msg_get_u64(msg, at),
+                                          .bytes = vh_msg_get_u64(msg, at + 8),
+                                          .user_addr = vh_msg_get_u64(msg, at + 16),
+                                          .file_offset = vh_msg_get_u64(msg, at + 24) };
+    }
+    rc = vh_mem_new(regions, msg->fds, count, &mem);
+    if (rc < 0) {
+        conn->back->callbacks.tell(conn->back->callbacks.context, true,
+                                   rc == -ENOSPC ? "its memory is shorter than its table says"
+                                                 : "its memory table does not map");
+        return -EPROTO;
+    }
+    vh_mem_unref(conn->mem);
+    conn->mem = mem;
+    for (unsigned i = 0; i < VH_QUEUES; i++)
+        if (conn->queues[i].placed && back_place(&conn->queues[i]) < 0)
+            conn->queues[i].started = conn->queues[i].running = false;
+    return 0;
+}
+
+int back_set_log_base(struct vh_conn *conn, struct vh_msg *msg)
+{
+    hw_auto_close int fd = vh_msg_take_fd(msg, 0);
+
+    if (fd < 0 || msg->size < 16 ||
+        vh_log_map(&conn->log, fd, vh_msg_get_u64(msg, 8), vh_msg_get_u64(msg, 0)) < 0)
+        return -EPROTO;
+    return back_reply_u64(conn, msg, 0); /* answered even without NEED_REPLY */
+}
+
+/* --- in-flight region --- */
+
+int back_get_inflight(struct vh_conn *conn, const struct vh_msg *msg)
+{
+    const uint16_t queues = vh_msg_get_u16(msg, 16), size = vh_msg_get_u16(msg, 18);
+    struct vh_msg answer = { 0 };
+    hw_auto_close int fd = -1;
+
+    if (msg->size < INFLIGHT_BYTES || queues == 0 || queues > conn->back->device.queues ||
+        size == 0 || size > VH_QUEUE_SIZE_MAX)
+        return -EPROTO;
+    fd = vh_inflight_create(queues, size);
+    if (fd < 0)
+        return fd;
+    vh_msg_put_u64(&answer, vh_inflight_bytes(queues, size));
+    vh_msg_put_u64(&answer, 0);
+    vh_msg_put_u16(&answer, queues);
+    vh_msg_put_u16(&answer, size);
+    answer.fd_count = 1;
+    answer.fds[0] = fd;
+    return back_reply(conn, msg, &answer);
+}
+
+int back_set_inflight(struct vh_conn *conn, struct vh_msg *msg)
+{
+    hw_auto_close int fd = vh_msg_take_fd(msg, 0);
+
+    for (unsigned i = 0; i < VH_QUEUES; i++)
+        if (conn->queues[i].running)
+            return -EPROTO;
+    if (fd < 0 || msg->size < INFLIGHT_BYTES ||
+        vh_inflight_map(&conn->inflight, fd, vh_msg_get_u64(msg, 8), vh_msg_get_u64(msg, 0),
+                        vh_msg_get_u16(msg, 16), vh_msg_get_u16(msg, 18)) < 0)
+        return -EPROTO;
+    return 0;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The front end of vhost-user: the VMM's end of one disk. It negotiates, hands over memory and
+ * rings, stops them, keeps the in-flight region while the back end is gone, and sets everything up
+ * again when it is back. It sits in the caller's event loop and never waits.
+ *
+ * The caller connects (and connects again when it is told that the back end is lost), is told when
+ * the device is known, starts it with memory and queues, and is told when the rings run.
+ */
+#ifndef VH_FRONT_H
+#define VH_FRONT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "storage/vhost/vh_mem.h"
+#include "storage/vhost/vh_proto.h"
+
+struct vh_front;
+
+enum vh_front_event {
+    VH_FRONT_KNOWN,   /* negotiated: features and configuration can be read */
+    VH_FRONT_RUNNING, /* the rings were taken over by the back end */
+    VH_FRONT_STOPPED, /* drained: the bases can be read */
+    VH_FRONT_LOGGING, /* the dirty log is on, or off, as it was wanted */
+    VH_FRONT_LOST,    /* the connection ended; `text` says why */
+};
+
+struct vh_front_callbacks {
+    /* From vh_front_service() and the calls below; the front end may be used inside, not freed. */
+    void (*event)(void *context, enum vh_front_event event, const char *text);
+    /* Watch this descriptor for poll(2) `events` (0: no more). */
+    void (*watch)(void *context, int fd, short events);
+    void *context;
+};
+
+struct vh_front_queue {
+    uint16_t size;
+    uint16_t base; /* where the next start begins; the bases of a stop are put here */
+    uint64_t desc_addr, avail_addr, used_addr; /* addresses of this process */
+    uint64_t used_guest_addr;                  /* of the used ring, for the dirty log */
+    int kick_fd, call_fd;                      /* the caller's; call_fd -1: none */
+};
+
+struct vh_front_setup {
+    uint64_t features; /* what the driver accepted, and of vhost's own nothing */
+    unsigned region_count;
+    struct vh_region regions[VH_REGIONS];
+    int region_fds[VH_REGIONS]; /* the caller's */
+    unsigned queue_count;
+    struct vh_front_queue queues[VH_QUEUES];
+};
+
+/* A front end of nothing yet. 0 or -ENOMEM. */
+int vh_front_new(const struct vh_front_callbacks *callbacks, struct vh_front **ret_front);
+/* Close; the in-flight region goes, too. NULL is allowed. */
+void vh_front_free(struct vh_front *front);
+
+/*
+ * Connect to the back end at `path`; VH_FRONT_KNOWN or VH_FRONT_LOST follows. If the rings were
+ * running when an earlier connection ended they are set up again, behind VH_FRONT_KNOWN, without
+ * being asked. 0, -EALREADY if it is connected, or -errno of connect(2): try again later.
+ */
+int vh_front_connect(struct vh_front *front, const char *path);
+/* The same with a connected socket, which is the front end's now. */
+int vh_front_connect_fd(struct vh_front *front, int fd);
+/* End the connection; no event. */
+void vh_front_disconnect(struct vh_front *front);
+
+/*
+ * Start the rings; VH_FRONT_RUNNING follows. 0; -ENOTCONN if the device is not known; -EALREADY;
+ * -ENOTSUP: the back end lacks a feature that is wanted or does not have so many queues.
+ */
+int vh_front_start(struct vh_front *front, const struct vh_front_setup *setup);
+/* Stop and drain them; VH_FRONT_STOPPED follows. -ENOTCONN if they do not run. */
+int vh_front_stop(struct vh_front *front);
+/*
+ * Log dirty pages into `bytes` of `fd` (the caller's) from now on; fd -1: no more. VH_FRONT_LOGGING
+ * follows. -ENOTCONN; -ENOTSUP if the back end cannot.
+ */
+int vh_front_log(struct vh_front *front, int fd, uint64_t bytes);
+
+/* Something happened on a watched descriptor. Never blocks. */
+void vh_front_service(struct vh_front *front, int fd, short revents);
+
+uint64_t vh_front_features(const struct vh_front *front);     /* what the back end offers */
+const uint8_t *vh_front_config(const struct vh_front *front); /* VH_CONFIG_BYTES, zero-filled */
+uint16_t vh_front_base(const struct vh_front *front, unsigned queue); /* of the last stop */
+bool vh_front_keeps_inflight(const struct vh_front *front);           /* may it be restarted? */
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside of the front end: vh_front.c (connection, states) and vh_front_msg.c (messages). */
+#ifndef VH_FRONT_PRIV_H
+#define VH_FRONT_PRIV_H
+
+#include "storage/vhost/vh_front.h"
+#include "storage/vhost/vh_inflight.h"
+#include "storage/vhost/vh_msg.h"
+
+/* What is being waited for; one answer at a time. */
+enum front_wait {
+    FRONT_NOTHING,
+    FRONT_FEATURES,
+    FRONT_PROTOCOL,
+    FRONT_QUEUE_NUM,
+    FRONT_CONFIG,
+    FRONT_INFLIGHT,
+    FRONT_STARTED,
+    FRONT_BASE,
+    FRONT_LOG_BASE,
+    FRONT_LOG_ACK,
+};
+
+struct vh_front {
+    struct vh_front_callbacks callbacks;
+    int fd; /* -1: not connected */
+    struct vh_msg_reader reader;
+    enum front_wait wait;
+    bool known, running, want_running, logging;
+    unsigned stopping_queue;
+    uint64_t features, protocol_features, queue_num;
+    uint8_t config[VH_CONFIG_BYTES];
+    struct vh_front_setup setup;
+    int inflight_fd; /* -1: none; kept while the back end is gone */
+    uint64_t inflight_bytes, inflight_offset;
+    int log_fd; /* a duplicate, or -1 */
+    uint64_t log_bytes;
+};
+
+void front_lose(struct vh_front *front, const char *why); /* the connection is over */
+void front_tell(struct vh_front *front, enum vh_front_event event, const char *text);
+
+/* Begin to negotiate. */
+int front_ask_features(struct vh_front *front);
+/* Hand memory and rings over. */
+int front_send_setup(struct vh_front *front);
+/* Stop queue front->stopping_queue. */
+int front_ask_base(struct vh_front *front);
+/* The log on or off. */
+int front_send_log(struct vh_front *front);
+/* The answer that was waited for. 0 or -errno: the connection is to be ended. */
+int front_answer(struct vh_front *front, struct vh_msg *msg);
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The memory table.
+ */
+#include "config.h"
+
+#include "storage/vhost/vh_mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct mapped {
+    struct vh_region region;
+    void *map; /* from the page that holds the first byte */
+    size_t map_bytes;
+    uint8_t *first; /* the region's first byte */
+};
+
+struct vh_mem {
+    unsigned references, count;
+    struct mapped regions[VH_REGIONS];
+};
+
+static bool overlap(uint64_t a, uint64_t b, uint64_t a_bytes, uint64_t b_bytes)
+{
+    return a < b + b_bytes && b < a + a_bytes;
+}
+
+static bool wraps(uint64_t at, uint64_t bytes)
+{
+    uint64_t end;
+
+    return __builtin_add_overflow(at, bytes, &end);
+}
+
+static int judge(const struct vh_region *regions, unsigned count)
+{
+    if (count == 0 || count > VH_REGIONS)
+        return -EINVAL;
+    for (unsigned i = 0; i < count; i++) {
+        const struct vh_region *one = &regions[i];
+
+        if (one->bytes == 0 || wraps(one->guest_addr, one->bytes) ||
+            wraps(one->user_addr, one->bytes) || wraps(one->file_offset, one->bytes) ||
+            one->file_offset + one->bytes > INT64_MAX)
+            return -EINVAL;
+        for (unsigned k = 0; k < i; k++)
+            if (overlap(one->guest_addr, regions[k].guest_addr, one->bytes, regions[k].bytes) ||
+                overlap(one->user_addr, regions[k].user_addr, one->bytes, regions[k].bytes))
+                return -EINVAL;
+    }
+    return 0;
+}
+
+static int map(struct mapped *mapped, const struct vh_region *region, int fd)
+{
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    const uint64_t lead = region->file_offset % page;
+    struct stat stat;
+
+    if (fstat(fd, &stat) < 0)
+        return -errno;
+    if ((uint64_t)stat.st_size < region->file_offset + region->bytes)
+        return -ENOSPC;
+    mapped->region = *region;
+    mapped->map_bytes = (size_t)(region->bytes + lead);
+    mapped->map = mmap(NULL, mapped->map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+                       fd, (off_t)(region->file_offset - lead));
+    if (mapped->map == MAP_FAILED)
+        return -errno;
+    mapped->first = (uint8_t *)mapped->map + lead;
+    return 0;
+}
+
+int vh_mem_new(const struct vh_region *regions, const int *fds, unsigned count,
+               struct vh_mem **ret_mem)
+{
+    struct vh_mem *mem;
+    int rc = judge(regions, count);
+
+    if (rc < 0)
+        return rc;
+    mem = calloc(1, sizeof(*mem));
+    if (mem == NULL)
+        return -ENOMEM;
+    mem->references = 1;
+    for (unsigned i = 0; i < count; i++) {
+        rc = map(&mem->regions[i], &regions[i], fds[i]);
+        if (rc < 0) {
+            vh_mem_unref(mem);
+            return rc;
+        }
+        mem->count++;
+    }
+    *ret_mem = mem;
+    return 0;
+}
+
+struct vh_mem *vh_mem_ref(struct vh_mem *mem)
+{
+    mem->references++;
+    return mem;
+}
+
+void vh_mem_unref(struct vh_mem *mem)
+{
+    if (mem == NULL || --mem->references > 0)
+        return;
+    for (unsigned i = 0; i < mem->count; i++)
+        (void)munmap(mem->regions[i].map, mem->regions[i].map_bytes);
+    free(mem);
+}
+
+/* The region that has the byte at guest address `addr`. */
+static const struct mapped *find(const struct vh_mem *mem, uint64_t addr)
+{
+    for (unsigned i = 0; i < mem->count; i++)
+        if (addr - mem->regions[i].region.guest_addr < mem->regions[i].region.bytes)
+            return &mem->regions[i];
+    return NULL;
+}
+
+void *vh_mem_guest(const struct vh_mem *mem, uint64_t guest_addr, uint64_t bytes)
+{
+    const struct mapped *mapped = find(mem, guest_addr);
+    uint64_t at;
+
+    if (mapped == NULL)
+        return NULL;
+    at = guest_addr - mapped->region.guest_addr;
+    return bytes <= mapped->region.bytes - at ? mapped->first + at : NULL;
+}
+
+void *vh_mem_user(const struct vh_mem *mem, uint64_t user_addr, uint64_t bytes)
+{
+    for (unsigned i = 0; i < mem->count; i++) {
+        const struct mapped *mapped = &mem->regions[i];
+        const uint64_t at = user_addr - mapped->region.user_addr;
+
+        if (at < mapped->region.bytes && bytes <= mapped->region.bytes - at)
+            return mapped->first + at;
+    }
+    return NULL;
+}
+
+int vh_mem_pieces(const struct vh_mem *mem, uint64_t guest_addr, uint64_t bytes,
+                  struct iovec *pieces, unsigned room)
+{
+    unsigned count = 0;
+
+    while (bytes > 0) {
+        const struct mapped *mapped = find(mem, guest_addr);
+        uint64_t at, take;
+
+        if (mapped == NULL)
+            return -EFAULT;
+        if (count == room)
+            return -E2BIG;
+        at = guest_addr - mapped->region.guest_addr;
+        take = mapped->region.bytes - at;
+        if (take > bytes)
+            take = bytes;
+        pieces[count++] =
+            (struct iovec) { .iov_base = mapped->first + at, .iov_len = (size_t)take };
+        bytes -= take;
+        if (bytes > 0 && __builtin_add_overflow(guest_addr, take, &guest_addr))
+            return -EFAULT;
+    }
+    return (int)count;
+}
+
+uint64_t vh_mem_guest_addr(const struct vh_mem *mem, const void *pointer)
+{
+    const uint8_t *at = pointer;
+
+    for (unsigned i = 0; i < mem->count; i++) {
+        const struct mapped *mapped = &mem->regions[i];
+
+        if (at >= mapped->first && at < mapped->first + mapped->region.bytes)
+            return mapped->region.guest_addr + (uint64_t)(at - mapped->first);
+    }
+    return 0;
+}
+
+uint64_t vh_mem_end(const struct vh_mem *mem)
+{
+    uint64_t end = 0;
+
+    for (unsigned i = 0; i < mem->count; i++)
+        if (mem->regions[i].region.guest_addr + mem->regions[i].region.bytes > end)
+            end = mem->regions[i].region.guest_addr + mem->regions[i].region.bytes;
+    return end;
+}

@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Both ends of vhost-user-blk against each other: storage/vhost/vh_back, storage/vhost/vh_back_msg,
+ * storage/vhost/vh_back_mem, storage/vhost/vh_back_ring on one side, storage/vhost/vh_front,
+ * storage/vhost/vh_front_msg, storage/vhost/vh_drive on the other. The owner of the back end is a
+ * disk in memory that answers at once, or when the test says so.
+ * (over 400: both ends of each case are made of the same few players)
+ */
+#include <config.h>
+
+#include "storage/vhost/vh_back.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "storage/vhost/vh_drive.h"
+#include "storage/vhost/vh_log.h"
+#include "storage/vhost/vh_msg.h"
+#include "tests/unit/unit.h"
+#include "tests/unit/watch_loop.h"
+
+enum { SECTORS = 2048, MEMORY = 1 << 20, HELD = 64 };
+
+struct player {
+    struct vh_drive *drive;
+    uint8_t *memory;
+    int memory_fd;
+    bool up;
+    unsigned ups, done, failed;
+};
+
+static struct watch_loop loop;
+static char path[100];
+static struct vh_back *back;
+static uint8_t disk[SECTORS * 512];
+static bool answer_later;
+static unsigned held_count, requests_seen, told_gone;
+static struct vh_request *held[HELD];
+static uint64_t order_seen[HELD];
+static struct player one, two;
+
+/* --- the owner --- */
+
+static void carry_out(struct vh_request *request)
+{
+    uint8_t *at = disk + request->sector * 512;
+
+    for (unsigned i = 0; i < request->iov_count; i++) {
+        if (request->type == VH_BLK_IN)
+            memcpy(request->iov[i].iov_base, at, request->iov[i].iov_len);
+        else
+            memcpy(at, request->iov[i].iov_base, request->iov[i].iov_len);
+        at += request->iov[i].iov_len;
+    }
+    if (request->type == VH_BLK_DISCARD)
+        memset(at, 0, request->sectors * 512);
+    vh_request_done(request, VH_BLK_OK, true);
+}
+
+static void came(void *context, struct vh_request *request)
+{
+    (void)context;
+    order_seen[requests_seen++ % HELD] = request->sector;
+    if (answer_later)
+        held[held_count++] = request;
+    else
+        carry_out(request);
+}
+
+static void answer_held(void)
+{
+    for (unsigned i = 0; i < held_count; i++)
+        carry_out(held[i]);
+    held_count = 0;
+}
+
+static void abandoned(void *context, struct vh_request *request)
+{
+    (void)context, (void)request; /* answered when the test says so */
+}
+
+static void back_ready(void *context, int fd, short revents)
+{
+    (void)context;
+    vh_back_service(back, fd, revents);
+    vh_back_flush(back);
+}
+
+static void back_watch(void *context, int fd, short events)
+{
+    (void)context;
+    watch_loop_set(&loop, fd, events, back_ready, NULL);
+}
+
+static void back_tell(void *context, bool connected, const char *text)
+{
+    (void)context, (void)text;
+    told_gone += !connected;
+}
+
+static void start_back(void)
+{
+    const struct vh_back_callbacks callbacks = {
+        .request = came, .abandon = abandoned, .watch = back_watch, .tell = back_tell
+    };
+    const struct vh_blk_device device = { .sectors = SECTORS,
+                                          .block_bytes = 512,
+                                          .physical_block_bytes = 512,
+                                          .queues = 2,
+                                          .discard = true,
+                                          .id = "unit" };
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    (void)unlink(path);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    CU_ASSERT_EQUAL_FATAL(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    CU_ASSERT_EQUAL_FATAL(listen(listener, 4), 0);
+    CU_ASSERT_EQUAL_FATAL(vh_back_new(listener, 8, &callbacks, &back), 0);
+    vh_back_ready(back, &device);
+    vh_back_hold(back, false);
+}
+
+/* --- front ends --- */
+
+static void drive_ready(void *context, int fd, short revents)
+{
+    struct player *player = context;
+
+    vh_drive_service(player->drive, fd, revents);
+}
+
+static void drive_watch(void *context, int fd, short events)
+{
+    watch_loop_set(&loop, fd, events, drive_ready, context);
+}
+
+static void drive_state(void *context, bool up, const char *text)
+{
+    struct player *player = context;
+
+    (void)text;
+    player->up = up;
+    player->ups += up;
+}
+
+static void player_new(struct player *player)
+{
+    const struct vh_drive_callbacks callbacks = { .watch = drive_watch,
+                                                  .state = drive_state,
+                                                  .context = player };
+    struct vh_drive_region region = { .bytes = MEMORY };
+
+    memset(player, 0, sizeof(*player));
+    player->memory_fd = memfd_create("unit", MFD_CLOEXEC);
+    CU_ASSERT_EQUAL_FATAL(ftruncate(player->memory_fd, MEMORY), 0);
+    player->memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, player->memory_fd, 0);
+    region.address = player->memory;
+    region.fd = player->memory_fd;
+    CU_ASSERT_EQUAL_FATAL(vh_drive_new(16, &region, 1, &callbacks, &player->drive), 0);
+}
+
+static bool is_up(void *context)
+{
+    return ((struct player *)context)->up;
+}
+
+static bool is_down(void *context)
+{
+    return !((struct player *)context)->up;
+}
+
+static void player_connect(struct player *player)
+{
+    CU_ASSERT_EQUAL_FATAL(vh_drive_connect(player->drive, path), 0);
+    CU_ASSERT_TRUE_FATAL(watch_loop_until(&loop, is_up, player));
+}
+
+static void player_end(struct player *player)
+{
+    vh_drive_free(player->drive);
+    munmap(player->memory, MEMORY);
+    close(player->memory_fd);
+}
+
+static void op_done(struct vh_drive_op *op, enum vh_blk_status status)
+{
+    struct player *player = op->context;
+
+    player->done++;
+    player->failed += status != VH_BLK_OK;
+}
+
+static struct vh_drive_op ops[HELD];
+static struct iovec iovs[HELD];
+
+static void submit(struct player *player, unsigned i, enum vh_blk_type type, uint64_t sector,
+                   size_t bytes)
+{
+    iovs[i] = (struct iovec) { player->memory + i * 4096, bytes };
+    ops[i] = (struct vh_drive_op) { .type = type,
+                                    .sector = sector,
+                                    .sectors = 8,
+                                    .iov = &iovs[i],
+                                    .iov_count = bytes > 0,
+                                    .done = op_done,
+                                    .context = player };
+    CU_ASSERT_EQUAL(vh_drive_submit(player->drive, &ops[i]), 0);
+}
+
+static unsigned wanted;
+
+static bool is_done(void *context)
+{
+    return ((struct player *)context)->done >= wanted;
+}
+
+static bool wait_done(struct player *player, unsigned count)
+{
+    wanted = count;
+    return watch_loop_until(&loop, is_done, player);
+}
+
+static bool are_held(void *context)
+{
+    (void)context;
+    return held_count >= wanted;
+}
+
+static bool wait_held(unsigned count)
+{
+    wanted = count;
+    return watch_loop_until(&loop, are_held, NULL);
+}
+
+static void settle(void)
+{
+    while (watch_loop_turn(&loop, 50))
+        continue;
+}
+
+static void begin(void)
+{
+    memset(&loop, 0, sizeof(loop));
+    snprintf(path, sizeof(path), "/tmp/hawser-unit-%d.sock", (int)getpid());
+    memset(disk, 0, sizeof(disk));
+    answer_later = false;
+    held_count = requests_seen = told_gone = 0;
+    start_back();
+    player_new(&one);
+}
+
+static void end(void)
+{
+    answer_held();
+    player_end(&one);
+    vh_back_free(back);
+    unlink(path);
+}
+
+/* --- cases --- */
+
+static void moves(void)
+{
+    begin();
+    submit(&one, 0, VH_BLK_OUT, 8, 4096); /* before it is there at all */
+    memset(one.memory, 0x5a, 4096);
+    player_connect(&one);
+    CU_ASSERT_EQUAL(vh_drive_sectors(one.drive), SECTORS);
+    CU_ASSERT_TRUE(wait_done(&one, 1));
+    CU_ASSERT_EQUAL(disk[8 * 512], 0x5a);
+    CU_ASSERT_EQUAL(disk[16 * 512], 0);
+    disk[1] = 0x77;
+    submit(&one, 1, VH_BLK_IN, 0, 512);
+    submit(&one, 2, VH_BLK_FLUSH, 0, 0);
+    submit(&one, 3, VH_BLK_GET_ID, 0, 20);
+    submit(&one, 4, VH_BLK_DISCARD, 8, 0);
+    CU_ASSERT_TRUE(wait_done(&one, 5));
+    CU_ASSERT_EQUAL(one.failed, 0);
+    CU_ASSERT_EQUAL(one.memory[4096 + 1], 0x77);
+    CU_ASSERT_STRING_EQUAL((char *)one.memory + 3 * 4096, "unit");
+    CU_ASSERT_EQUAL(disk[8 * 512], 0);
+    submit(&one, 5, VH_BLK_OUT, SECTORS, 512);  /* behind the end */
+    submit(&one, 6, VH_BLK_WRITE_ZEROES, 8, 0); /* not offered */
+    CU_ASSERT_TRUE(wait_done(&one, 7));
+    CU_ASSERT_EQUAL(one.failed, 2);
+    CU_ASSERT_EQUAL(vh_back_stats(back).refused, 2);
+    for (unsigned i = 0; i < HELD; i++) /* more than the queue has entries */
+        submit(&one, i, VH_BLK_OUT, i, 512);
+    CU_ASSERT_TRUE(wait_done(&one, 7 + HELD));
+    CU_ASSERT_EQUAL(vh_drive_in_flight(one.drive), 0);
+    end();
+}
+
+static void refuses_foreign_memory(void)
+{
+    uint8_t elsewhere[512];
+    struct iovec iov = { elsewhere, sizeof(elsewhere) };
+    struct vh_drive_op op = { .type = VH_BLK_OUT, .iov = &iov, .iov_count = 1, .done = op_done };
+
+    begin();
+    CU_ASSERT_EQUAL(vh_drive_submit(one.drive, &op), -EFAULT);
+    iov = (struct iovec) { one.memory + MEMORY - 256, 512 };
+    CU_ASSERT_EQUAL(vh_drive_submit(one.drive, &op), -EFAULT);
+    op.iov_count = 15; /* with header and status more than 16, the size of the queue */
+    CU_ASSERT_EQUAL(vh_drive_submit(one.drive, &op), -E2BIG);
+    op.iov_count = 1000;
+    CU_ASSERT_EQUAL(vh_drive_submit(one.drive, &op), -E2BIG);
+    end();
+}
+
+static void holds(void)
+{
+    begin();
+    player_connect(&one);
+    vh_back_hold(back, true);
+    submit(&one, 0, VH_BLK_OUT, 1, 512);
+    settle();
+    CU_ASSERT_EQUAL(requests_seen, 0);
+    CU_ASSERT_EQUAL(one.done, 0);
+    vh_back_hold(back, false);
+    vh_back_flush(back);
+    CU_ASSERT_TRUE(wait_done(&one, 1));
+    end();
+}
+
+/* The back end dies with requests it took; the next one does them again, first and in order. */
+static void comes_back(void)
+{
+    begin();
+    player_connect(&one);
+    answer_later = true;
+    submit(&one, 0, VH_BLK_OUT, 5, 512);
+    submit(&one, 1, VH_BLK_OUT, 3, 512);
+    submit(&one, 2, VH_BLK_OUT, 9, 512);
+    CU_ASSERT_TRUE(wait_held(3));
+    carry_out(held[1]); /* one of them was answered */
+    vh_back_flush(back);
+    CU_ASSERT_TRUE(wait_done(&one, 1));
+    vh_request_done(held[0], VH_BLK_OK, false);
+    vh_request_done(held[2], VH_BLK_OK, false);
+    held_count = 0;
+    vh_back_free(back);
+    CU_ASSERT_TRUE(watch_loop_until(&loop, is_down, &one));
+    submit(&one, 3, VH_BLK_OUT, 1, 512); /* while nobody is there */
+    answer_later = false;
+    requests_seen = 0;
+    start_back();
+    player_connect(&one);
+    CU_ASSERT_TRUE(wait_done(&one, 4));
+    CU_ASSERT_EQUAL(requests_seen, 3);
+    CU_ASSERT_EQUAL(order_seen[0], 5);
+    CU_ASSERT_EQUAL(order_seen[1], 9);
+    CU_ASSERT_EQUAL(order_seen[2], 1);
+    CU_ASSERT_EQUAL(one.failed, 0);
+    end();
+}
+
+/* Two front ends: the second one's requests wait until nothing of the first is left. */
+static void one_runs(void)
+{
+    begin();
+    player_new(&two);
+    player_connect(&one);
+    answer_later = true;
+    submit(&one, 0, VH_BLK_OUT, 1, 512);
+    CU_ASSERT_TRUE(wait_held(1));
+    player_connect(&two);
+    CU_ASSERT_EQUAL(vh_drive_sectors(two.drive), SECTORS); /* it may look */
+    submit(&two, 1, VH_BLK_OUT, 2, 512);
+    settle();
+    CU_ASSERT_EQUAL(requests_seen, 1);
+    vh_front_disconnect(vh_drive_front(one.drive)); /* the first one dies */
+    settle();
+    CU_ASSERT_EQUAL(told_gone, 1);
+    CU_ASSERT_EQUAL(requests_seen, 1); /* and its request is still out */
+    answer_held();
+    vh_back_flush(back);
+    CU_ASSERT_TRUE(wait_held(1));
+    CU_ASSERT_EQUAL(order_seen[1], 2);
+    answer_held();
+    vh_back_flush(back);
+    CU_ASSERT_TRUE(wait_done(&two, 1));
+    player_end(&two);
+    end();
+}
+
+/* The driver's front end stops while a request is out. */
+static void drains(void)
+{
+    begin();
+    player_connect(&one);
+    answer_later = true;
+    submit(&one, 0, VH_BLK_OUT, 1, 512);
+    CU_ASSERT_TRUE(wait_held(1));
+    CU_ASSERT_EQUAL(vh_front_stop(vh_drive_front(one.drive)), 0);
+    CU_ASSERT_EQUAL(vh_front_stop(vh_drive_front(one.drive)), -EALREADY);
+    submit(&one, 1, VH_BLK_OUT, 2, 512);
+    settle();
+    CU_ASSERT_EQUAL(requests_seen, 1); /* nothing new is taken */
+    CU_ASSERT_TRUE(vh_back_stats(back).in_flight == 1);
+    answer_held();
+    vh_back_flush(back);
+    settle();
+    CU_ASSERT_EQUAL(vh_front_base(vh_drive_front(one.drive), 0), 1);
+    CU_ASSERT_FALSE(vh_back_stats(back).running);
+    end();
+}
+
+static void logs(void)
+{
+    const uint64_t bytes = 4096;
+    uint8_t bits[4096];
+    int fd = memfd_create("log", MFD_CLOEXEC);
+    uint64_t page;
+
+    begin();
+    player_connect(&one);
+    CU_ASSERT_EQUAL(ftruncate(fd, (off_t)bytes), 0);
+    submit(&one, 0, VH_BLK_IN, 1, 512);
+    CU_ASSERT_TRUE(wait_done(&one, 1));
+    CU_ASSERT_EQUAL(vh_front_log(vh_drive_front(one.drive), fd, bytes), 0);
+    settle();
+    submit(&one, 3, VH_BLK_IN, 1, 512);
+    submit(&one, 7, VH_BLK_OUT, 1, 512);
+    CU_ASSERT_TRUE(wait_done(&one, 3));
+    CU_ASSERT_EQUAL(pread(fd, bits, sizeof(bits), 0), (ssize_t)sizeof(bits));
+    page = vh_drive_guest_addr(one.drive, one.memory + 3 * 4096) / VH_LOG_PAGE_BYTES;
+    CU_ASSERT_NOT_EQUAL(bits[page / 8] & (1 << (page % 8)), 0);
+    page = vh_drive_guest_addr(one.drive, one.memory + 7 * 4096) / VH_LOG_PAGE_BYTES;
+    CU_ASSERT_EQUAL(bits[page / 8] & (1 << (page % 8)), 0); /* only read by the device */
+    page = vh_drive_guest_addr(one.drive, one.memory) / VH_LOG_PAGE_BYTES;
+    CU_ASSERT_EQUAL(bits[page / 8] & (1 << (page % 8)), 0); /* before the log was on */
+    CU_ASSERT_EQUAL(vh_front_log(vh_drive_front(one.drive), -1, 0), 0);
+    settle();
+    memset(bits, 0, sizeof(bits));
+    CU_ASSERT_EQUAL(pwrite(fd, bits, sizeof(bits), 0), (ssize_t)sizeof(bits));
+    submit(&one, 3, VH_BLK_IN, 1, 512);
+    CU_ASSERT_TRUE(wait_done(&one, 4));
+    CU_ASSERT_EQUAL(pread(fd, bits, sizeof(bits), 0), (ssize_t)sizeof(bits));
+    for (unsigned i = 0; i < sizeof(bits); i++)
+        CU_ASSERT_EQUAL(bits[i], 0);
+    close(fd);
+    end();
+}
+
+static int raw_connect(void)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+/* Words that are wrong end that connection, and only that one. */
+static void hostile_messages(void)
+{
+    static const struct vh_msg bad[] = {
+        { .request = 999, .flags = VH_VERSION },
+        { .request = VH_SET_FEATURES, .flags = VH_VERSION, .size = 8, .payload = { 0xff, 0xff } },
+        { .request = VH_SET_FEATURES, .flags = VH_VERSION, .size = 8 }, /* no VERSION_1 */
+        { .request = VH_SET_MEM_TABLE, .flags = VH_VERSION, .size = 8, .payload = { 1 } },
+        { .request = VH_SET_MEM_TABLE, .flags = VH_VERSION, .size = 8, .payload = { 200 } },
+        { .request = VH_SET_VRING_NUM,
+          .flags = VH_VERSION,
+          .size = 8,
+          .payload = { 9, 0, 0, 0, 8 } },
+        { .request = VH_SET_VRING_NUM,
+          .flags = VH_VERSION,
+          .size = 8,
+          .payload = { 0, 0, 0, 0, 7 } },
+        { .request = VH_SET_VRING_ADDR, .flags = VH_VERSION, .size = 40 },
+        { .request = VH_SET_VRING_KICK, .flags = VH_VERSION, .size = 8 },
+        { .request = VH_SET_VRING_KICK, .flags = VH_VERSION, .size = 8, .payload = { 0, 1 } },
+        { .request = VH_SET_VRING_CALL, .flags = VH_VERSION, .size = 2 },
+        { .request = VH_GET_VRING_BASE, .flags = VH_VERSION, .size = 8, .payload = { 77 } },
+        { .request = VH_SET_LOG_BASE, .flags = VH_VERSION, .size = 16 },
+        { .request = VH_SET_INFLIGHT_FD, .flags = VH_VERSION, .size = 20 },
+        { .request = VH_GET_INFLIGHT_FD, .flags = VH_VERSION, .size = 20 },
+        { .request = VH_GET_CONFIG, .flags = VH_VERSION, .size = 4 },
+        { .request = VH_SET_PROTOCOL_FEATURES,
+          .flags = VH_VERSION,
+          .size = 8,
+          .payload = { 0, 0, 0, 0, 0, 0, 0, 1 } },
+    };
+
+    begin();
+    player_connect(&one);
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        int fd = raw_connect();
+        char byte;
+        ssize_t got;
+
+        CU_ASSERT_EQUAL(vh_msg_send(fd, &bad[i]), 0);
+        settle();
+        do
+            got = read(fd, &byte, 1);
+        while (got > 0);
+        CU_ASSERT_EQUAL(got, 0); /* closed */
+        close(fd);
+    }
+    CU_ASSERT_TRUE(one.up);
+    submit(&one, 0, VH_BLK_OUT, 1, 512);
+    CU_ASSERT_TRUE(wait_done(&one, 1));
+    end();
+}
+
+static int say(int fd, uint32_t request, const void *payload, uint32_t bytes, int with)
+{
+    struct vh_msg msg = { .request = request, .flags = VH_VERSION, .size = bytes };
+
+    memcpy(msg.payload, payload, bytes);
+    msg.fd_count = with >= 0;
+    msg.fds[0] = with;
+    return vh_msg_send(fd, &msg);
+}
+
+static bool closed(int fd)
+{
+    char byte;
+    ssize_t got;
+
+    settle();
+    do
+        got = read(fd, &byte, 1);
+    while (got > 0);
+    return got == 0;
+}
+
+/* Negotiate, hand `memory_fd` of two pages over and place queue 0 at the second page's end. */
+static void raw_setup(int fd, int memory_fd)
+{
+    const uint64_t features = VH_F_VERSION_1 | VH_F_PROTOCOL_FEATURES;
+    const uint64_t table[] = { 1, 0, 8192, 0x10000, 0 };
+    const uint32_t num[] = { 0, 8 };
+    const uint64_t addr[] = { 0, 0x10000 + 8192 - 512, 0x10000 + 8192 - 128, 0x10000 + 8192 - 256,
+                              0 };
+
+    CU_ASSERT_EQUAL(say(fd, VH_SET_FEATURES, &features, 8, -1), 0);
+    CU_ASSERT_EQUAL(say(fd, VH_SET_MEM_TABLE, table, sizeof(table), memory_fd), 0);
+    CU_ASSERT_EQUAL(say(fd, VH_SET_VRING_NUM, num, sizeof(num), -1), 0);
+    CU_ASSERT_EQUAL(say(fd, VH_SET_VRING_ADDR, addr, sizeof(addr), -1), 0);
+}
+
+/*
+ * A queue that was started and waits for the other front end may not grow behind the place that was
+ * judged: its rings would run over the end of the memory once it is its turn.
+ */
+static void waiting_queue_keeps_its_size(void)
+{
+    const uint32_t larger[] = { 0, 1024 }, base[] = { 0, 5 };
+    const uint64_t kick = 0;
+    int memory_fd = memfd_create("unit", MFD_CLOEXEC);
+    int event = eventfd(0, EFD_NONBLOCK);
+    int fd;
+
+    begin();
+    CU_ASSERT_EQUAL(ftruncate(memory_fd, 8192), 0);
+    player_connect(&one);
+    for (unsigned i = 0; i < 2; i++) {
+        fd = raw_connect();
+        raw_setup(fd, memory_fd);
+        CU_ASSERT_EQUAL(say(fd, VH_SET_VRING_KICK, &kick, sizeof(kick), event), 0);
+        settle();
+        CU_ASSERT_EQUAL(vh_back_stats(back).clients, 2);
+        CU_ASSERT_EQUAL(say(fd, i == 0 ? VH_SET_VRING_NUM : VH_SET_VRING_BASE,
+                            i == 0 ? larger : base, sizeof(larger), -1),
+                        0);
+        CU_ASSERT_TRUE(closed(fd));
+        close(fd);
+    }
+    CU_ASSERT_TRUE(one.up);
+    close(event);
+    close(memory_fd);
+    end();
+}
+
+/* Kicks and calls go through eventfds and nothing else. */
+static void only_eventfds(void)
+{
+    static const uint32_t requests[] = { VH_SET_VRING_KICK, VH_SET_VRING_CALL };
+    const uint64_t word = 0;
+    int memory_fd = memfd_create("unit", MFD_CLOEXEC);
+    int ends[2];
+
+    begin();
+    CU_ASSERT_EQUAL(ftruncate(memory_fd, 8192), 0);
+    CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        int fd = raw_connect();
+
+        raw_setup(fd, memory_fd);
+        CU_ASSERT_EQUAL(
+            say(fd, requests[i / 2], &word, sizeof(word), i % 2 == 0 ? ends[1] : memory_fd), 0);
+        CU_ASSERT_TRUE(closed(fd));
+        close(fd);
+    }
+    close(ends[0]);
+    close(ends[1]);
+    close(memory_fd);
+    end();
+}
+
+const struct unit_case unit_cases[] = {
+    { "requests go through both ends, and errors come back", moves },
+    { "a driver's data must lie in its regions", refuses_foreign_memory },
+    { "a held disk takes nothing, and fails nothing", holds },
+    { "a back end that died is followed by one that does its requests again", comes_back },
+    { "of two front ends one runs; the other waits for the last request", one_runs },
+    { "a stop waits for what is out, and takes nothing new", drains },
+    { "the dirty log has what the device wrote, while it is on", logs },
+    { "wrong messages end their connection and no other", hostile_messages },
+    { "a queue that waits for its turn keeps its size and base", waiting_queue_keeps_its_size },
+    { "what is no eventfd is no kick and no call", only_eventfds },
+    { 0 },
+};
