@@ -23,6 +23,7 @@
 #include "storage/vhost/vh_drive.h"
 #include "storage/vhost/vh_log.h"
 #include "storage/vhost/vh_msg.h"
+#include "tests/unit/fail_alloc.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/watch_loop.h"
 
@@ -610,6 +611,43 @@ static void only_eventfds(void)
     end();
 }
 
+/* Without memory nothing is made, and a request is answered as failed. */
+static void lacks_memory(void)
+{
+    const struct vh_drive_callbacks callbacks = { .watch = drive_watch, .state = drive_state };
+    struct vh_drive *drive;
+    bool fired = true;
+
+    memset(&loop, 0, sizeof(loop));
+    for (unsigned n = 0; fired; n++) {
+        int rc;
+
+        fail_alloc_arm(n);
+        rc = vh_drive_new(16, NULL, 0, &callbacks, &drive);
+        fired = fail_alloc_disarm();
+        CU_ASSERT_EQUAL(rc, fired ? -ENOMEM : 0);
+        CU_ASSERT_EQUAL(loop.count, fired ? 0 : 1);
+    }
+    vh_drive_free(drive);
+    fired = true;
+    for (unsigned n = 0; fired; n++) {
+        begin();
+        player_connect(&one);
+        submit(&one, 0, VH_BLK_OUT, 1, 512);
+        fail_alloc_arm(n);
+        while (one.done == 0 && watch_loop_turn(&loop, WATCH_LOOP_MS))
+            continue;
+        fired = fail_alloc_disarm();
+        CU_ASSERT_EQUAL(one.done, 1);
+        CU_ASSERT_EQUAL(one.failed, fired);
+        CU_ASSERT_EQUAL(requests_seen, !fired);
+        submit(&one, 1, VH_BLK_OUT, 1, 512); /* and goes on with the next */
+        CU_ASSERT_TRUE(wait_done(&one, 2));
+        CU_ASSERT_EQUAL(one.failed, fired);
+        end();
+    }
+}
+
 const struct unit_case unit_cases[] = {
     { "requests go through both ends, and errors come back", moves },
     { "a driver's data must lie in its regions", refuses_foreign_memory },
@@ -621,5 +659,6 @@ const struct unit_case unit_cases[] = {
     { "wrong messages end their connection and no other", hostile_messages },
     { "a queue that waits for its turn keeps its size and base", waiting_queue_keeps_its_size },
     { "what is no eventfd is no kick and no call", only_eventfds },
+    { "without memory nothing is made, and requests fail", lacks_memory },
     { 0 },
 };
