@@ -8,9 +8,8 @@ command -v qemu-storage-daemon >/dev/null ||
     tap_skip_all "no qemu-storage-daemon; apt-get install qemu-system-common"
 
 sectors=8192
-pid=
 work=$(mktemp -d) || exit 1
-trap 'stop_server; rm -rf "$work"' EXIT
+trap 'stop_server 2>/dev/null; rm -rf "$work"' EXIT
 
 # returns when the disk is served
 start_server()
@@ -19,15 +18,15 @@ start_server()
     qemu-storage-daemon --daemonize --pidfile "$work/pid" \
         --blockdev "driver=file,node-name=disk,filename=$work/disk" \
         --export "type=vhost-user-blk,id=disk,node-name=disk,addr.type=unix,addr.path=$work/socket,writable=on" \
-        >"$work/log" 2>&1 </dev/null && pid=$(cat "$work/pid")
+        >"$work/log" 2>&1 </dev/null
 }
 
+# the server's own file says who it is: tap_check starts it in a subshell
 stop_server()
 {
-    [ -n "$pid" ] || return 0
-    kill "$pid" 2>/dev/null
-    timeout 20 tail --pid="$pid" -f /dev/null
-    pid=
+    local pid
+    pid=$(cat "$work/pid" 2>/dev/null) || return 0
+    kill "$pid" && timeout 20 tail --pid="$pid" -f /dev/null && ! kill -0 "$pid" 2>/dev/null
 }
 
 # the disk's first MiB is what vhdrive says that it writes
@@ -47,4 +46,5 @@ tap_check "the disk's file has what was written" cmp -n 1048576 "$work/expected"
 tap_is "and nothing behind it" "$(tail -c +1048577 "$work/disk" | tr -d '\0' | wc -c)" 0
 tap_check "a second front end is served after the first" \
     timeout 60 "$HW_TOP_BUILDDIR/tests/lab/vhdrive" "$work/socket" "$sectors"
+tap_check "the server ends" stop_server
 tap_done
