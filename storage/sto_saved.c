@@ -162,7 +162,7 @@ void sto_saved_judge(const uint8_t slot_a[STO_SAVED_BYTES], const uint8_t slot_b
     const uint8_t *const sectors[STO_SAVED_SLOTS] = { slot_a, slot_b };
     struct sto_saved found[STO_SAVED_SLOTS];
     struct sto_saved_look look = { 0 };
-    bool foreign = false, settled = true, damaged = false;
+    bool foreign = false, settled = true, damaged = false, revivable = false;
     int rc[STO_SAVED_SLOTS];
 
     for (unsigned i = 0; i < STO_SAVED_SLOTS; i++) {
@@ -171,6 +171,7 @@ void sto_saved_judge(const uint8_t slot_a[STO_SAVED_BYTES], const uint8_t slot_b
         damaged = damaged || look.damaged[i];
         foreign = foreign || rc[i] == -EPROTONOSUPPORT;
         settled = settled && (rc[i] == -ENOENT || (rc[i] == 0 && is_settled(found[i].state)));
+        revivable = revivable || (rc[i] == 0 && may_wait(found[i].state));
         if (rc[i] == 0 && (!look.known || found[i].generation > look.saved.generation)) {
             look.known = true;
             look.saved = found[i];
@@ -186,6 +187,7 @@ void sto_saved_judge(const uint8_t slot_a[STO_SAVED_BYTES], const uint8_t slot_b
         look.verdict = STO_SAVED_WAITS;
     else
         look.verdict = settled && !damaged ? STO_SAVED_CLEAN : STO_SAVED_UNSETTLED;
+    look.saving = look.verdict == STO_SAVED_UNSETTLED && !damaged && !revivable;
     *ret_look = look;
 }
 

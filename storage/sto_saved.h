@@ -90,6 +90,9 @@ struct sto_saved_look {
     struct sto_saved saved; /* the newest one, */
     unsigned slot;          /* and where it stands */
     bool damaged[STO_SAVED_SLOTS];
+    /* UNSETTLED only because of WRITING: nothing here could be revived, so a guest that runs while
+     * it is saved may go on. A cold start still writes CONSUMED first. */
+    bool saving;
 };
 
 /*

@@ -134,32 +134,33 @@ static void judges_pairs(void)
     const int waits = STO_SAVED_WAITS, clean = STO_SAVED_CLEAN, unsettled = STO_SAVED_UNSETTLED;
     const struct {
         int newer, older, verdict;
+        bool saving;
     } rows[] = {
-        { NOTHING, NOTHING, clean },
-        { STO_SAVED_EMPTY, NOTHING, clean },
-        { STO_SAVED_CONSUMED, NOTHING, clean },
-        { STO_SAVED_WRITING, NOTHING, unsettled },
-        { STO_SAVED_COMMITTED, NOTHING, waits },
-        { STO_SAVED_CLAIMED, NOTHING, waits },
-        { STO_SAVED_COMMITTED, STO_SAVED_WRITING, waits },
-        { STO_SAVED_COMMITTED, STO_SAVED_CONSUMED, waits },
-        { STO_SAVED_COMMITTED, STO_SAVED_COMMITTED, waits },
-        { STO_SAVED_CLAIMED, STO_SAVED_COMMITTED, waits },
-        { STO_SAVED_CLAIMED, STO_SAVED_CLAIMED, waits },
-        { STO_SAVED_CONSUMED, STO_SAVED_CLAIMED, unsettled },
-        { STO_SAVED_CONSUMED, STO_SAVED_COMMITTED, unsettled },
-        { STO_SAVED_CONSUMED, STO_SAVED_WRITING, unsettled },
-        { STO_SAVED_CONSUMED, STO_SAVED_CONSUMED, clean },
-        { STO_SAVED_CONSUMED, STO_SAVED_EMPTY, clean },
-        { STO_SAVED_EMPTY, STO_SAVED_COMMITTED, unsettled },
-        { STO_SAVED_EMPTY, STO_SAVED_CONSUMED, clean },
-        { STO_SAVED_WRITING, STO_SAVED_CONSUMED, unsettled },
-        { STO_SAVED_WRITING, STO_SAVED_COMMITTED, unsettled },
-        { GARBAGE, NOTHING, unsettled },
-        { GARBAGE, STO_SAVED_CONSUMED, unsettled },
-        { GARBAGE, STO_SAVED_COMMITTED, unsettled }, /* whatever the other says */
-        { GARBAGE, STO_SAVED_CLAIMED, unsettled },
-        { GARBAGE, GARBAGE, unsettled },
+        { NOTHING, NOTHING, clean, false },
+        { STO_SAVED_EMPTY, NOTHING, clean, false },
+        { STO_SAVED_CONSUMED, NOTHING, clean, false },
+        { STO_SAVED_WRITING, NOTHING, unsettled, true },
+        { STO_SAVED_COMMITTED, NOTHING, waits, false },
+        { STO_SAVED_CLAIMED, NOTHING, waits, false },
+        { STO_SAVED_COMMITTED, STO_SAVED_WRITING, waits, false },
+        { STO_SAVED_COMMITTED, STO_SAVED_CONSUMED, waits, false },
+        { STO_SAVED_COMMITTED, STO_SAVED_COMMITTED, waits, false },
+        { STO_SAVED_CLAIMED, STO_SAVED_COMMITTED, waits, false },
+        { STO_SAVED_CLAIMED, STO_SAVED_CLAIMED, waits, false },
+        { STO_SAVED_CONSUMED, STO_SAVED_CLAIMED, unsettled, false },
+        { STO_SAVED_CONSUMED, STO_SAVED_COMMITTED, unsettled, false },
+        { STO_SAVED_CONSUMED, STO_SAVED_WRITING, unsettled, true },
+        { STO_SAVED_CONSUMED, STO_SAVED_CONSUMED, clean, false },
+        { STO_SAVED_CONSUMED, STO_SAVED_EMPTY, clean, false },
+        { STO_SAVED_EMPTY, STO_SAVED_COMMITTED, unsettled, false },
+        { STO_SAVED_EMPTY, STO_SAVED_CONSUMED, clean, false },
+        { STO_SAVED_WRITING, STO_SAVED_CONSUMED, unsettled, true },
+        { STO_SAVED_WRITING, STO_SAVED_COMMITTED, unsettled, false },
+        { GARBAGE, NOTHING, unsettled, false },
+        { GARBAGE, STO_SAVED_CONSUMED, unsettled, false },
+        { GARBAGE, STO_SAVED_COMMITTED, unsettled, false }, /* whatever the other says */
+        { GARBAGE, STO_SAVED_CLAIMED, unsettled, false },
+        { GARBAGE, GARBAGE, unsettled, false },
     };
 
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -170,6 +171,7 @@ static void judges_pairs(void)
             put(1 - turn, rows[i].older, 7);
             seen = look();
             CU_ASSERT_EQUAL((int)seen.verdict, rows[i].verdict);
+            CU_ASSERT_EQUAL(seen.saving, rows[i].saving);
             CU_ASSERT_EQUAL(seen.damaged[turn], rows[i].newer == GARBAGE);
             CU_ASSERT_EQUAL(seen.damaged[1 - turn], rows[i].older == GARBAGE);
             CU_ASSERT_EQUAL(seen.known, rows[i].newer > 0 || rows[i].older > 0);
