@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Connections of the control socket. Output that the kernel does not take at once is kept up to a
+ * bound; behind it the connection is dropped, since its reader is stuck.
+ */
+#include "config.h"
+
+#include "storage/serve/sv_control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/hw_cleanup.h"
+#include "common/hw_vector.h"
+#include "storage/serve/sv_socket.h"
+
+struct client {
+    int fd; /* -1: free */
+    uint64_t serial;
+    bool events; /* wants to be told */
+    short watched;
+    size_t have;
+    char line[SV_LINE_BYTES + 1];
+    bool skipping; /* the rest of a line that was too long */
+    HW_VECTOR(char) out;
+    int pass_fd; /* goes with the next byte of `out`; a duplicate, or -1 */
+};
+
+struct sv_control {
+    int listener;
+    struct sv_control_callbacks callbacks;
+    uint64_t last_serial;
+    struct client clients[SV_CONTROL_CLIENTS];
+};
+
+static void watch(struct sv_control *control, struct client *client)
+{
+    short events = client->out.count > 0 ? POLLIN | POLLOUT : POLLIN;
+
+    if (client->fd >= 0 && client->watched != events) {
+        client->watched = events;
+        control->callbacks.watch(control->callbacks.context, client->fd, events);
+    }
+}
+
+static void drop(struct sv_control *control, struct client *client)
+{
+    if (client->fd < 0)
+        return;
+    control->callbacks.watch(control->callbacks.context, client->fd, 0);
+    (void)close(client->fd);
+    if (client->pass_fd >= 0)
+        (void)close(client->pass_fd);
+    hw_vector_free(&client->out);
+    client->fd = client->pass_fd = -1;
+    client->serial = 0;
+}
+
+int sv_control_new(int listener, const struct sv_control_callbacks *callbacks,
+                   struct sv_control **ret_control)
+{
+    struct sv_control *control = calloc(1, sizeof(*control));
+
+    if (control == NULL)
+        return -ENOMEM;
+    control->listener = listener;
+    control->callbacks = *callbacks;
+    for (unsigned i = 0; i < SV_CONTROL_CLIENTS; i++)
+        control->clients[i].fd = control->clients[i].pass_fd = -1;
+    callbacks->watch(callbacks->context, listener, POLLIN);
+    *ret_control = control;
+    return 0;
+}
+
+void sv_control_free(struct sv_control *control)
+{
+    if (control == NULL)
+        return;
+    for (unsigned i = 0; i < SV_CONTROL_CLIENTS; i++)
+        drop(control, &control->clients[i]);
+    control->callbacks.watch(control->callbacks.context, control->listener, 0);
+    (void)close(control->listener);
+    free(control);
+}
+
+static struct client *find(struct sv_control *control, const struct sv_asker *asker)
+{
+    struct client *client = &control->clients[asker->place % SV_CONTROL_CLIENTS];
+
+    return asker->serial != 0 && client->serial == asker->serial ? client : NULL;
+}
+
+/* One send(2), with the descriptor that is due. */
+static ssize_t send_some(struct client *client)
+{
+    struct iovec iov = { .iov_base = client->out.items, .iov_len = client->out.count };
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } rights = { 0 };
+    struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+    if (client->pass_fd >= 0) {
+        message.msg_control = &rights;
+        message.msg_controllen = sizeof(rights);
+        rights.header.cmsg_level = SOL_SOCKET;
+        rights.header.cmsg_type = SCM_RIGHTS;
+        rights.header.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&rights.header), &client->pass_fd, sizeof(int));
+    }
+    return sendmsg(client->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void flush(struct sv_control *control, struct client *client)
+{
+    while (client->fd >= 0 && client->out.count > 0) {
+        ssize_t sent = send_some(client);
+
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0 && errno == EAGAIN)
+            break;
+        if (sent < 0) {
+            drop(control, client);
+            return;
+        }
+        if (client->pass_fd >= 0)
+            (void)close(client->pass_fd);
+        client->pass_fd = -1;
+        client->out.count -= (size_t)sent;
+        memmove(client->out.items, client->out.items + sent, client->out.count);
+    }
+    watch(control, client);
+}
+
+static void put(struct sv_control *control, struct client *client, const char *text)
+{
+    const size_t bytes = strlen(text), have = client->out.count;
+
+    if (have + bytes + 1 > SV_CONTROL_OUT_BYTES ||
+        hw_vector_reserve(&client->out, have + bytes + 1) < 0) {
+        drop(control, client);
+        return;
+    }
+    memcpy(client->out.items + have, text, bytes);
+    client->out.items[have + bytes] = '\n';
+    client->out.count = have + bytes + 1;
+    flush(control, client);
+}
+
+static void put_json(struct sv_control *control, struct client *client, const json_t *body)
+{
+    char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+
+    if (text == NULL)
+        drop(control, client); /* out of memory: it must not wait for ever */
+    else
+        put(control, client, text);
+    free(text);
+}
+
+static void respond(struct sv_control *control, struct sv_asker *asker, json_t *body, int fd)
+{
+    struct client *client = find(control, asker);
+
+    if (asker->id != NULL && body != NULL)
+        (void)json_object_set_new(body, "id", asker->id);
+    else
+        json_decref(asker->id);
+    asker->id = NULL;
+    if (client != NULL && fd >= 0) {
+        flush(control, client); /* the descriptor belongs to this line */
+        if (client->fd >= 0 && client->out.count == 0)
+            client->pass_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    }
+    if (client != NULL && client->fd >= 0)
+        put_json(control, client, body);
+    json_decref(body);
+}
+
+void sv_control_answer(struct sv_control *control, struct sv_asker *asker, json_t *body, int fd)
+{
+    if (body != NULL)
+        (void)json_object_set_new(body, "ok", json_true());
+    respond(control, asker, body, fd);
+}
+
+void sv_control_refuse(struct sv_control *control, struct sv_asker *asker,
+                       const struct hw_error *error)
+{
+    static const char *const kinds[] = { "none",    "failed",    "usage",
+                                         "refused", "no-quorum", "timed-out" };
+    json_t *body = json_pack("{s:b, s:{s:s, s:s, s:s, s:s}}", "ok", 0, "error", "kind",
+                             kinds[hw_error_exit_status(error)], "object", error->object, "reason",
+                             error->reason, "remedy", error->remedy);
+
+    respond(control, asker, body, -1);
+}
+
+void sv_control_subscribe(struct sv_control *control, const struct sv_asker *asker)
+{
+    struct client *client = find(control, asker);
+
+    if (client != NULL)
+        client->events = true;
+}
+
+void sv_control_event(struct sv_control *control, json_t *body)
+{
+    for (unsigned i = 0; i < SV_CONTROL_CLIENTS; i++)
+        if (control->clients[i].fd >= 0 && control->clients[i].events)
+            put_json(control, &control->clients[i], body);
+    json_decref(body);
+}
+
+bool sv_control_has_output(const struct sv_control *control)
+{
+    for (unsigned i = 0; i < SV_CONTROL_CLIENTS; i++)
+        if (control->clients[i].fd >= 0 && control->clients[i].out.count > 0)
+            return true;
+    return false;
+}
+
+static void obey(struct sv_control *control, struct client *client, size_t bytes)
+{
+    struct sv_command command;
+    struct hw_error error = { 0 };
+    struct sv_asker asker = { .place = (unsigned)(client - control->clients),
+                              .serial = client->serial };
+    int rc = sv_command_parse(client->line, bytes, &command, &error);
+
+    asker.id = hw_take(command.id);
+    if (rc < 0)
+        sv_control_refuse(control, &asker, &error);
+    else
+        control->callbacks.order(control->callbacks.context, &command, asker);
+}
+
+static void too_long(struct sv_control *control, struct client *client)
+{
+    struct hw_error error = { 0 };
+    struct sv_asker asker = { .place = (unsigned)(client - control->clients),
+                              .serial = client->serial };
+
+    (void)hw_error_set(&error, HW_ERROR_USAGE, E2BIG, "order", "is longer than 4096 bytes",
+                       "see hawser-lun(8)");
+    client->skipping = true;
+    client->have = 0;
+    sv_control_refuse(control, &asker, &error);
+}
+
+/* Whole lines out of what was read; the client may be dropped inside. */
+static void take_lines(struct sv_control *control, struct client *client)
+{
+    const uint64_t serial = client->serial;
+    char *end;
+
+    while ((end = memchr(client->line, '\n', client->have)) != NULL) {
+        const size_t bytes = (size_t)(end - client->line);
+        const bool skip = client->skipping;
+
+        client->skipping = false;
+        if (!skip && bytes > 0)
+            obey(control, client, bytes);
+        if (client->serial != serial)
+            return;
+        client->have -= bytes + 1;
+        memmove(client->line, end + 1, client->have);
+    }
+    if (client->have > SV_LINE_BYTES)
+        too_long(control, client);
+    else if (client->skipping)
+        client->have = 0;
+}
+
+static void read_some(struct sv_control *control, struct client *client)
+{
+    ssize_t got = recv(client->fd, client->line + client->have, sizeof(client->line) - client->have,
+                       MSG_DONTWAIT);
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        drop(control, client);
+        return;
+    }
+    client->have += (size_t)got;
+    take_lines(control, client);
+}
+
+static void accept_client(struct sv_control *control)
+{
+    struct client *client = NULL;
+    int fd;
+
+    if (sv_socket_accept(control->listener, &fd) < 0)
+        return;
+    for (unsigned i = 0; i < SV_CONTROL_CLIENTS && client == NULL; i++)
+        if (control->clients[i].fd < 0)
+            client = &control->clients[i];
+    if (client == NULL) {
+        (void)close(fd); /* too many; the others go on */
+        return;
+    }
+    memset(client, 0, sizeof(*client));
+    client->fd = fd;
+    client->pass_fd = -1;
+    client->serial = ++control->last_serial;
+    watch(control, client);
+}
+
+void sv_control_service(struct sv_control *control, int fd, short revents)
+{
+    if (fd == control->listener) {
+        accept_client(control);
+        return;
+    }
+    for (unsigned i = 0; i < SV_CONTROL_CLIENTS; i++) {
+        struct client *client = &control->clients[i];
+
+        if (client->fd != fd)
+            continue;
+        if ((revents & POLLOUT) != 0)
+            flush(control, client);
+        if (client->fd == fd && (revents & ~POLLOUT) != 0)
+            read_some(control, client);
+        return;
+    }
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The lease thread. Its only shared data are the deadline (atomic) and the lease itself, under a
+ * mutex that inherits priority and is held for a few instructions.
+ */
+#include "config.h"
+
+#include "storage/serve/sv_lease.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/hw_clock.h"
+#include "common/hw_feed.h"
+#include "storage/serve/sv_socket.h"
+
+enum { FEEDS_A_TURN = 64, PRIORITY = 1 };
+
+struct sv_lease {
+    _Atomic int64_t until_ns;
+    pthread_mutex_t mutex;
+    struct hw_lease lease; /* under the mutex */
+    int listener, feed_fd, wake_fd, stop_fd;
+    bool started;
+    pthread_t thread;
+    sem_t runs; /* posted when the thread has made its first system calls */
+    _Atomic uint64_t taken, refused;
+    _Atomic bool connected, real_time;
+};
+
+static int make_mutex(pthread_mutex_t *mutex)
+{
+    pthread_mutexattr_t attributes;
+    int rc = pthread_mutexattr_init(&attributes);
+
+    if (rc != 0)
+        return -rc;
+    rc = pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT);
+    if (rc == 0)
+        rc = pthread_mutex_init(mutex, &attributes);
+    (void)pthread_mutexattr_destroy(&attributes);
+    return -rc;
+}
+
+int sv_lease_new(uint32_t length_ms, int listener, int feed_fd, int wake_fd,
+                 struct sv_lease **ret_lease)
+{
+    struct sv_lease *lease = calloc(1, sizeof(*lease));
+    int rc;
+
+    if (lease == NULL)
+        return -ENOMEM;
+    rc = make_mutex(&lease->mutex);
+    if (rc < 0) {
+        free(lease);
+        return rc;
+    }
+    lease->stop_fd = eventfd(0, EFD_CLOEXEC);
+    if (lease->stop_fd < 0) {
+        rc = -errno;
+        (void)pthread_mutex_destroy(&lease->mutex);
+        free(lease);
+        return rc;
+    }
+    (void)sem_init(&lease->runs, 0, 0);
+    lease->lease = hw_lease_new(0, (int64_t)length_ms * 1000000);
+    lease->listener = listener;
+    lease->feed_fd = feed_fd;
+    lease->connected = feed_fd >= 0;
+    lease->wake_fd = wake_fd;
+    *ret_lease = lease;
+    return 0;
+}
+
+void sv_lease_raise_limits(void)
+{
+    const struct rlimit priority = { PRIORITY, PRIORITY };
+
+    (void)setrlimit(RLIMIT_RTPRIO, &priority); /* without the right: normal priority, told */
+}
+
+/* One packet that came: the deadline moves, or it counts as refused. */
+static void take(struct sv_lease *lease, const uint8_t *bytes, size_t size)
+{
+    int64_t now_ns = hw_clock_now_ns(hw_clock_boottime());
+    struct hw_feed feed;
+    bool longer = false, was_over;
+
+    if (hw_feed_decode(bytes, size, &feed) == 0) {
+        (void)pthread_mutex_lock(&lease->mutex);
+        longer = hw_lease_take(&lease->lease, &feed, now_ns);
+        was_over = now_ns >= lease->until_ns;
+        if (longer)
+            lease->until_ns = hw_lease_until_ns(&lease->lease);
+        (void)pthread_mutex_unlock(&lease->mutex);
+        if (longer && was_over)
+            (void)eventfd_write(lease->wake_fd, 1);
+    }
+    if (longer)
+        lease->taken++;
+    else
+        lease->refused++;
+}
+
+static void drop_feeder(struct sv_lease *lease)
+{
+    if (lease->feed_fd >= 0)
+        (void)close(lease->feed_fd);
+    lease->feed_fd = -1;
+    lease->connected = false;
+}
+
+static void read_feeds(struct sv_lease *lease)
+{
+    for (unsigned i = 0; i < FEEDS_A_TURN; i++) {
+        uint8_t bytes[HW_FEED_BYTES + 1];
+        ssize_t got = recv(lease->feed_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (got <= 0) {
+            drop_feeder(lease);
+            return;
+        }
+        take(lease, bytes, (size_t)got);
+    }
+}
+
+static void accept_feeder(struct sv_lease *lease)
+{
+    int fd;
+
+    if (sv_socket_accept(lease->listener, &fd) < 0)
+        return;
+    drop_feeder(lease); /* its successor: a clusterd that was started again */
+    lease->feed_fd = fd;
+    lease->connected = true;
+}
+
+static void *run(void *context)
+{
+    struct sv_lease *lease = context;
+    const struct sched_param priority = { .sched_priority = PRIORITY };
+
+    lease->real_time = sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &priority) == 0;
+    (void)sem_post(&lease->runs);
+    for (;;) {
+        struct pollfd fds[] = { { .fd = lease->stop_fd, .events = POLLIN },
+                                { .fd = lease->listener, .events = POLLIN },
+                                { .fd = lease->feed_fd, .events = POLLIN } };
+
+        if (poll(fds, 3, -1) < 0 && errno != EINTR)
+            return NULL;
+        if (fds[0].revents != 0)
+            return NULL;
+        if (fds[2].revents != 0)
+            read_feeds(lease);
+        if (fds[1].revents != 0)
+            accept_feeder(lease);
+    }
+}
+
+int sv_lease_start(struct sv_lease *lease)
+{
+    int rc = pthread_create(&lease->thread, NULL, run, lease);
+
+    if (rc != 0)
+        return -rc;
+    lease->started = true;
+    /* what a new thread calls (rseq, scheduling) is on no list of the sandbox */
+    while (sem_wait(&lease->runs) < 0 && errno == EINTR)
+        continue;
+    return 0;
+}
+
+void sv_lease_free(struct sv_lease *lease)
+{
+    if (lease == NULL)
+        return;
+    if (lease->started) {
+        (void)eventfd_write(lease->stop_fd, 1);
+        (void)pthread_join(lease->thread, NULL);
+    }
+    drop_feeder(lease);
+    if (lease->listener >= 0)
+        (void)close(lease->listener);
+    (void)close(lease->stop_fd);
+    (void)sem_destroy(&lease->runs);
+    (void)pthread_mutex_destroy(&lease->mutex);
+    free(lease);
+}
+
+void sv_lease_set_generation(struct sv_lease *lease, uint64_t generation)
+{
+    (void)pthread_mutex_lock(&lease->mutex);
+    lease->lease = hw_lease_new(generation, lease->lease.length_ns);
+    lease->until_ns = 0;
+    (void)pthread_mutex_unlock(&lease->mutex);
+}
+
+const _Atomic int64_t *sv_lease_until_ns(const struct sv_lease *lease)
+{
+    return &lease->until_ns;
+}
+
+struct sv_lease_stats sv_lease_stats(const struct sv_lease *lease)
+{
+    return (struct sv_lease_stats) { .taken = lease->taken,
+                                     .refused = lease->refused,
+                                     .connected = lease->connected,
+                                     .real_time = lease->real_time };
+}

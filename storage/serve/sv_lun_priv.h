@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside of a served LUN: sv_lun.c (its life, its requests) and sv_lun_look.c (what it is, its
+ * layout). */
+#ifndef SV_LUN_PRIV_H
+#define SV_LUN_PRIV_H
+
+#include "storage/serve/sv_job.h"
+#include "storage/serve/sv_lun.h"
+
+struct sv_lun {
+    const struct sv_config *config;
+    struct sv_lun_callbacks callbacks;
+    struct sto_url url;
+    struct sto_lun *lun;
+    struct sto_owner *owner; /* with reservations */
+    struct sto_gate *gate;   /* without */
+    int presence_fd, wwid_fd;
+    bool want_layout, laid;
+    struct sto_layout layout;
+    struct sto_op op; /* the look's login */
+    struct sv_job job;
+    uint8_t *edges;       /* both, STO_LAYOUT_EDGE_BYTES each, */
+    uint8_t *description; /* and both copies of the LUN's description, a page each */
+    bool may_discard;
+};
+
+enum { LUN_PAGE_BYTES = 4096 };
+
+/* Tell the server. */
+void lun_tell(struct sv_lun *lun, enum sv_lun_event event, const struct sto_owner_notice *notice,
+              const struct hw_error *error);
+/* It is owned: read the layout if that is wanted and not done; SV_LUN_LAID follows. */
+void lun_read_layout(struct sv_lun *lun);
+/* How an operation of the server's own ended, as an error. Returns a negative errno. */
+int lun_fail(struct sv_lun *lun, const char *what, enum sto_rc rc, struct hw_error *error);
+
+#endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Orders of the control socket: done at once, or begun and answered when they are done. Of each
+ * kind that takes time one is under way; another is refused, not queued.
+ */
+#include "config.h"
+
+#include "storage/serve/sv_server_priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "storage/sto_pr.h"
+
+static void answer(struct sv_server *server, struct sv_asker *asker, json_t *body)
+{
+    sv_control_answer(server->control, asker, body, -1);
+}
+
+static void refuse(struct sv_server *server, struct sv_asker *asker, const struct hw_error *error)
+{
+    sv_control_refuse(server->control, asker, error);
+}
+
+/* Take the order's place, or refuse it since another one is there. */
+static bool take_place(struct sv_server *server, struct server_order *order,
+                       const struct sv_command *command, struct sv_asker asker)
+{
+    struct hw_error error = { 0 };
+
+    if (!order->pending) {
+        *order = (struct server_order) { .pending = true, .kind = command->kind, .asker = asker };
+        return true;
+    }
+    (void)hw_error_setf(&error, HW_ERROR_REFUSED, EBUSY, sv_command_name(command->kind),
+                        "wait for its answer", "\"%s\" is under way", sv_command_name(order->kind));
+    refuse(server, &asker, &error);
+    return false;
+}
+
+static void done(struct sv_server *server, struct server_order *order, json_t *body,
+                 const struct hw_error *error)
+{
+    if (!order->pending) {
+        json_decref(body);
+        return;
+    }
+    order->pending = false;
+    if (error != NULL) {
+        json_decref(body);
+        refuse(server, &order->asker, error);
+    } else {
+        answer(server, &order->asker, body);
+    }
+}
+
+/* --- ownership --- */
+
+void server_owning_done(struct sv_server *server, const struct hw_error *error)
+{
+    if (server->owning.pending)
+        done(server, &server->owning, server_status(server), error);
+}
+
+static int take_grant(struct sv_server *server, const struct sv_command *command,
+                      struct hw_error *error)
+{
+    struct sto_key_parts parts = { .generation = command->generation };
+
+    if (command->key != 0 &&
+        (!sto_key_is_ours(command->key, sto_key_cluster_hash(server->config->cluster_uuid)) ||
+         !sto_key_parse(command->key, &parts) || parts.node != server->config->node ||
+         (command->generation != 0 && parts.generation != command->generation)))
+        return hw_error_set(error, HW_ERROR_USAGE, EINVAL, "key",
+                            "is not of this cluster, node and generation", "see hawser-lun(8)");
+    if (server->lost)
+        return hw_error_set(error, HW_ERROR_REFUSED, EPERM, "LUNs",
+                            "were lost to another owner while this process had them",
+                            "end it; a new one starts with what the new owner left");
+    server->grant = (struct sto_own_grant) { .generation = parts.generation,
+                                             .takeover = command->takeover,
+                                             .expected_set = command->expected_set,
+                                             .expected_key = command->expected };
+    return 0;
+}
+
+static void own(struct sv_server *server, const struct sv_command *command, struct sv_asker asker)
+{
+    const struct sto_own_grant before = server->grant;
+    struct hw_error error = { 0 };
+    int rc;
+
+    if (!take_place(server, &server->owning, command, asker))
+        return;
+    if (command->kind == SV_COMMAND_ACQUIRE) {
+        rc = take_grant(server, command, &error);
+        if (rc == 0)
+            rc = server_claim(server, &error);
+        if (rc < 0)
+            server->grant = before;
+    } else {
+        rc = server_give(server, command->kind == SV_COMMAND_RELEASE, command->node, &error);
+    }
+    if (rc < 0)
+        server_owning_done(server, &error);
+}
+
+/* --- verify: who holds the LUNs, asked now --- */
+
+static void verified(struct sto_op *op)
+{
+    struct sv_server *server = op->context;
+    struct sto_owner *owner = sv_lun_owner(server->luns[server->set_luns[0]].lun);
+    struct sto_pr_reservation held = { 0 };
+    struct hw_error error = { 0 };
+    char key[STO_KEY_TEXT_BYTES] = "";
+
+    if (op->result.rc != STO_OK ||
+        sto_pr_decode_reservation(server->verify_answer, op->result.transferred_bytes, &held) < 0) {
+        (void)hw_error_setf(&error, HW_ERROR_FAILED, EIO, sto_lun_name(sto_owner_lun(owner)),
+                            "see its events", "its reservation cannot be read: %s",
+                            sto_rc_name(op->result.rc));
+    } else if (!held.held || held.key != sto_own_key(sto_owner_machine(owner))) {
+        (void)sto_key_text(held.key, key);
+        (void)hw_error_setf(&error, HW_ERROR_REFUSED, EPERM, sto_lun_name(sto_owner_lun(owner)),
+                            "see 'hawser lun show'", "is held by %s", held.held ? key : "nobody");
+    }
+    done(server, &server->verifying, error.kind == HW_ERROR_NONE ? server_status(server) : NULL,
+         error.kind == HW_ERROR_NONE ? NULL : &error);
+}
+
+static void verify(struct sv_server *server, const struct sv_command *command,
+                   struct sv_asker asker)
+{
+    struct sto_op *op = &server->verify_op;
+    struct hw_error error = { 0 };
+    int rc;
+
+    if (!take_place(server, &server->verifying, command, asker))
+        return;
+    if (server->set_count == 0 || !server_owned(server)) {
+        if (server->set_count == 0 && server->granted) {
+            done(server, &server->verifying, server_status(server), NULL);
+            return;
+        }
+        (void)hw_error_set(&error, HW_ERROR_REFUSED, EPERM, "LUNs", "are not owned",
+                           "acquire them");
+        done(server, &server->verifying, NULL, &error);
+        return;
+    }
+    memset(op, 0, sizeof(*op));
+    server->verify_iov = (struct iovec) { server->verify_answer, STO_PR_RESERVATION_ANSWER_BYTES };
+    op->kind = STO_OP_SCSI;
+    op->session = STO_SESSION_CONTROL;
+    op->direction = STO_DIRECTION_IN;
+    op->iov = &server->verify_iov;
+    op->iov_count = 1;
+    op->cdb_bytes =
+        sto_pr_in_cdb(STO_PR_READ_RESERVATION, STO_PR_RESERVATION_ANSWER_BYTES, op->cdb);
+    op->timeout_ms = 5000;
+    op->done = verified;
+    op->context = server;
+    rc = sto_lun_submit(sv_lun_access(server->luns[server->set_luns[0]].lun), op);
+    if (rc < 0) {
+        (void)hw_error_set(&error, HW_ERROR_FAILED, -rc, "verify", strerror(-rc), "try again");
+        done(server, &server->verifying, NULL, &error);
+    }
+}
+
+/* --- hold, open, drain --- */
+
+static void set_ordered(struct sv_server *server, bool ordered)
+{
+    server->ordered = ordered;
+    server_judge(server);
+}
+
+static void drained(struct sv_job *job, enum sto_rc rc);
+
+/* Nothing is in flight: flush one LUN after the other. */
+static void flush_next(struct sv_server *server)
+{
+    while (server->drain_lun < server->lun_count) {
+        struct server_lun *lun = &server->luns[server->drain_lun++];
+        const struct sto_facts *facts = sv_lun_facts(lun->lun);
+
+        if (!lun->owned || facts == NULL || facts->read_only)
+            continue;
+        server->drain_job = (struct sv_job) {
+            .steps = { { .kind = STO_OP_FLUSH } }, .count = 1, .done = drained, .context = server
+        };
+        sv_job_start(&server->drain_job, sv_lun_access(lun->lun));
+        return;
+    }
+    done(server, &server->draining, json_object(), NULL);
+}
+
+static void drained(struct sv_job *job, enum sto_rc rc)
+{
+    struct sv_server *server = job->context;
+    struct hw_error error = { 0 };
+
+    if (rc == STO_OK) {
+        flush_next(server);
+        return;
+    }
+    (void)hw_error_setf(&error, HW_ERROR_FAILED, EIO, sto_lun_name(job->lun),
+                        "it stays held; drain again, or open", "cannot be flushed: %s",
+                        sto_rc_name(rc));
+    done(server, &server->draining, NULL, &error);
+}
+
+static bool in_flight(const struct sv_server *server)
+{
+    for (unsigned i = 0; i < server->config->disk_count; i++)
+        if (server_disk_in_flight(server->disks[i]) > 0)
+            return true;
+    return false;
+}
+
+void server_check_orders(struct sv_server *server)
+{
+    if (!server->draining.pending || server->drain_job.running || in_flight(server))
+        return;
+    server->drain_lun = 0;
+    flush_next(server);
+}
+
+/* --- the saved state --- */
+
+void server_saved_looked(void *context, enum sto_rc rc)
+{
+    struct sv_server *server = context;
+    struct hw_error error = { 0 };
+
+    if (rc != STO_OK)
+        (void)hw_error_setf(&error, HW_ERROR_FAILED, EIO, "saved state",
+                            "the disks stay shut until it can be read",
+                            "its headers cannot be read or written: %s", sto_rc_name(rc));
+    else if (server->saved.look.verdict == STO_SAVED_FOREIGN)
+        (void)hw_error_set(&error, HW_ERROR_REFUSED, EPROTONOSUPPORT, "saved state",
+                           "is of a newer version of hawser", "update hawser here");
+    done(server, &server->discarding, error.kind == HW_ERROR_NONE ? json_object() : NULL,
+         error.kind == HW_ERROR_NONE ? NULL : &error);
+    server_judge(server);
+}
+
+static void discard(struct sv_server *server, const struct sv_command *command,
+                    struct sv_asker asker)
+{
+    struct hw_error error = { 0 };
+
+    if (!take_place(server, &server->discarding, command, asker))
+        return;
+    if (server->has_state && server->saved_ready && server_owned(server)) {
+        sv_saved_consume(&server->saved);
+        return;
+    }
+    (void)hw_error_set(&error, HW_ERROR_REFUSED, EPERM, "saved state",
+                       server->has_state ? "belongs to LUNs that are not owned yet"
+                                         : "was not given to serve",
+                       server->has_state ? "acquire them" : "start with --state");
+    done(server, &server->discarding, NULL, &error);
+}
+
+void server_order(void *context, const struct sv_command *command, struct sv_asker asker)
+{
+    struct sv_server *server = context;
+
+    switch (command->kind) {
+    case SV_COMMAND_ACQUIRE:
+    case SV_COMMAND_HAND_OVER:
+    case SV_COMMAND_RELEASE:
+        own(server, command, asker);
+        break;
+    case SV_COMMAND_VERIFY:
+        verify(server, command, asker);
+        break;
+    case SV_COMMAND_HOLD:
+    case SV_COMMAND_OPEN:
+        set_ordered(server, command->kind == SV_COMMAND_HOLD);
+        answer(server, &asker, server_status(server));
+        break;
+    case SV_COMMAND_DRAIN:
+        if (take_place(server, &server->draining, command, asker))
+            set_ordered(server, true);
+        break;
+    case SV_COMMAND_DISCARD_STATE:
+        discard(server, command, asker);
+        break;
+    case SV_COMMAND_STATUS:
+        answer(server, &asker, server_status(server));
+        break;
+    case SV_COMMAND_STATISTICS:
+        answer(server, &asker, server_statistics(server));
+        break;
+    case SV_COMMAND_EVENTS:
+        sv_control_subscribe(server->control, &asker);
+        answer(server, &asker, server_status(server));
+        break;
+    case SV_COMMAND_PAGE:
+        sv_control_answer(server->control, &asker, json_object(), server->page_fd);
+        break;
+    case SV_COMMAND_QUIT:
+        answer(server, &asker, json_object());
+        server_end(server, 0, NULL);
+        break;
+    case SV_COMMAND_COUNT:
+        break;
+    }
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Listening unix sockets of the server. What a dead process left at the path is taken away; a path
+ * where somebody answers is refused.
+ */
+#ifndef SV_SOCKET_H
+#define SV_SOCKET_H
+
+#include <sys/types.h>
+
+#include "common/hw_error.h"
+
+/*
+ * Listen at `path` (at most 107 bytes) with sockets of `type` (SOCK_STREAM, SOCK_SEQPACKET), not
+ * blocking, closed to all but root and `uid`. 0 and a descriptor that is the caller's, or -errno
+ * with the message: -EADDRINUSE (refused) if another process listens there, -EEXIST if something
+ * else than a socket is there. The name stays when the descriptor is closed.
+ */
+int sv_socket_listen(const char *path, int type, uid_t uid, int *ret_fd, struct hw_error *error);
+
+/* Accept one connection, not blocking, closed on exec; -EAGAIN if there is none, or -errno. */
+int sv_socket_accept(int listener, int *ret_fd);
+
+#endif

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Parts of hawser-lun, each alone: storage/serve/sv_page, storage/serve/sv_socket,
+ * storage/serve/sv_lease, storage/serve/sv_saved, storage/serve/sv_job, storage/serve/sv_resolve,
+ * storage/serve/sv_control.
+ * (over 400: small parts that share their players)
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/hw_feed.h"
+#include "storage/serve/sv_control.h"
+#include "storage/serve/sv_lease.h"
+#include "storage/serve/sv_page.h"
+#include "storage/serve/sv_resolve.h"
+#include "storage/serve/sv_saved.h"
+#include "storage/serve/sv_socket.h"
+#include "storage/sto_state_area.h"
+#include "tests/unit/lun_file.h"
+#include "tests/unit/unit.h"
+#include "tests/unit/watch_loop.h"
+
+static void publishes(void)
+{
+    const struct sv_page_view said = {
+        .confirmed_ns = 77, .generation = 32, .gate = SV_GATE_OPEN, .reason = SV_REASON_LEASE
+    };
+    struct sv_page_view seen;
+    struct sv_page *page;
+    const void *map;
+    int fd, other;
+
+    CU_ASSERT_EQUAL_FATAL(sv_page_new(&page, &fd, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(sv_page_map(fd, &map), 0);
+    CU_ASSERT_TRUE(sv_page_read(map, &seen));
+    CU_ASSERT_EQUAL(seen.gate, SV_GATE_HOLD);
+    CU_ASSERT_EQUAL(seen.confirmed_ns, 0);
+    sv_page_write(page, &said);
+    CU_ASSERT_TRUE(sv_page_read(map, &seen));
+    CU_ASSERT_EQUAL(memcmp(&seen, &said, sizeof(said)), 0);
+    /* who gets the descriptor cannot write */
+    CU_ASSERT_PTR_EQUAL(mmap(NULL, SV_PAGE_BYTES, PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+    sv_page_unmap(map);
+    sv_page_free(page);
+    other = memfd_create("unit", MFD_CLOEXEC);
+    CU_ASSERT_EQUAL(sv_page_map(other, &map), -EBADMSG);
+    CU_ASSERT_EQUAL(ftruncate(other, SV_PAGE_BYTES), 0);
+    CU_ASSERT_EQUAL(sv_page_map(other, &map), -EBADMSG);
+    close(other);
+}
+
+static char path[100];
+
+static void make_path(const char *name)
+{
+    snprintf(path, sizeof(path), "/tmp/hawser-unit-%d.%s", (int)getpid(), name);
+    (void)unlink(path);
+}
+
+static int connect_to(int type)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+static void listens(void)
+{
+    struct hw_error error = { 0 };
+    struct stat stat;
+    int first, second, client, accepted;
+
+    make_path("listen");
+    CU_ASSERT_EQUAL_FATAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &first, &error), 0);
+    CU_ASSERT_EQUAL(lstat(path, &stat), 0);
+    CU_ASSERT_EQUAL(stat.st_mode & 0777, 0600);
+    CU_ASSERT_EQUAL(sv_socket_accept(first, &accepted), -EAGAIN);
+    client = connect_to(SOCK_STREAM);
+    CU_ASSERT_EQUAL(sv_socket_accept(first, &accepted), 0);
+    close(accepted), close(client);
+    CU_ASSERT_EQUAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &second, &error), -EADDRINUSE);
+    CU_ASSERT_EQUAL(error.kind, HW_ERROR_REFUSED);
+    close(first); /* its process died: the name is left */
+    hw_error_clear(&error);
+    CU_ASSERT_EQUAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &second, &error), 0);
+    close(connect_to(SOCK_STREAM));
+    close(second);
+    unlink(path);
+    close(open(path, O_CREAT | O_WRONLY, 0600));
+    CU_ASSERT_EQUAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &second, &error), -EEXIST);
+    unlink(path);
+    hw_error_clear(&error);
+    CU_ASSERT_EQUAL(sv_socket_listen("/nowhere/at/all", SOCK_STREAM, geteuid(), &second, &error),
+                    -ENOENT);
+}
+
+/* --- the lease --- */
+
+static struct sv_lease *lease;
+
+static int64_t now_ns(void)
+{
+    return hw_clock_now_ns(hw_clock_boottime());
+}
+
+static void feed(int fd, uint64_t generation, int64_t sent_ns, uint64_t term)
+{
+    const struct hw_feed one = { .generation = generation, .sent_ns = sent_ns, .term = term };
+    uint8_t bytes[HW_FEED_BYTES];
+
+    hw_feed_encode(&one, bytes);
+    CU_ASSERT_EQUAL(send(fd, bytes, sizeof(bytes), 0), (ssize_t)sizeof(bytes));
+}
+
+static uint64_t wanted_feeds;
+
+static bool fed(void *context)
+{
+    struct sv_lease_stats stats = sv_lease_stats(lease);
+
+    (void)context;
+    return stats.taken + stats.refused >= wanted_feeds;
+}
+
+static bool wait_fed(uint64_t feeds)
+{
+    struct watch_loop loop = { 0 };
+
+    wanted_feeds = feeds;
+    return watch_loop_until(&loop, fed, NULL);
+}
+
+static void keeps_a_lease(void)
+{
+    int listener, first, second, wake = eventfd(0, EFD_NONBLOCK);
+    int64_t sent;
+    eventfd_t count;
+
+    make_path("feed");
+    CU_ASSERT_EQUAL_FATAL(sv_socket_listen(path, SOCK_SEQPACKET, geteuid(), &listener, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(sv_lease_new(1000, listener, -1, wake, &lease), 0);
+    sv_lease_set_generation(lease, 32);
+    CU_ASSERT_EQUAL_FATAL(sv_lease_start(lease), 0);
+    CU_ASSERT_EQUAL(*sv_lease_until_ns(lease), 0); /* born expired */
+    first = connect_to(SOCK_SEQPACKET);
+    sent = now_ns();
+    feed(first, 32, sent, 5);
+    CU_ASSERT_TRUE(wait_fed(1));
+    CU_ASSERT_EQUAL(*sv_lease_until_ns(lease), sent + 1000000000);
+    CU_ASSERT_EQUAL(eventfd_read(wake, &count), 0);
+    feed(first, 16, sent + 1, 5);                   /* another generation's */
+    feed(first, 32, sent + 1, 4);                   /* of an earlier term */
+    feed(first, 32, now_ns() + 3600000000000LL, 5); /* from the future */
+    CU_ASSERT_EQUAL(send(first, "x", 1, 0), 1);     /* none at all */
+    CU_ASSERT_TRUE(wait_fed(5));
+    CU_ASSERT_EQUAL(sv_lease_stats(lease).taken, 1);
+    CU_ASSERT_EQUAL(*sv_lease_until_ns(lease), sent + 1000000000);
+    second = connect_to(SOCK_SEQPACKET); /* clusterd was started again */
+    sent = now_ns();
+    feed(second, 32, sent, 6);
+    CU_ASSERT_TRUE(wait_fed(6));
+    CU_ASSERT_EQUAL(*sv_lease_until_ns(lease), sent + 1000000000);
+    sv_lease_set_generation(lease, 48); /* another grant: over at once */
+    CU_ASSERT_EQUAL(*sv_lease_until_ns(lease), 0);
+    feed(second, 32, now_ns(), 6);
+    feed(second, 48, sent = now_ns(), 6);
+    CU_ASSERT_TRUE(wait_fed(8));
+    CU_ASSERT_EQUAL(*sv_lease_until_ns(lease), sent + 1000000000);
+    CU_ASSERT_TRUE(sv_lease_stats(lease).connected);
+    sv_lease_free(lease);
+    close(first), close(second), close(wake);
+    unlink(path);
+}
+
+/* --- the saved state --- */
+
+static struct sv_saved saved;
+static enum sto_rc looked_rc;
+static bool looked;
+
+static void saved_done(void *context, enum sto_rc rc)
+{
+    (void)context;
+    looked = true;
+    looked_rc = rc;
+}
+
+static void wait_looked(struct lun_file *file)
+{
+    looked = false;
+    for (unsigned i = 0; i < 1000 && !looked; i++) {
+        struct pollfd fd = { .fd = sto_lun_fd(file->lun), .events = sto_lun_events(file->lun) };
+
+        (void)poll(&fd, 1, 10);
+        sto_lun_service(file->lun, fd.revents);
+    }
+    CU_ASSERT_TRUE(looked);
+    CU_ASSERT_EQUAL(looked_rc, STO_OK);
+}
+
+static void put_header(struct lun_file *file, unsigned slot, enum sto_saved_state state,
+                       uint64_t generation)
+{
+    const struct sto_saved header = { .state = state, .generation = generation, .node = 1 };
+    static uint8_t page[4096] __attribute__((aligned(4096)));
+
+    memset(page, 0, sizeof(page));
+    sto_saved_encode(&header, page);
+    CU_ASSERT_EQUAL(
+        lun_file_move(file, STO_OP_WRITE, slot * STO_STATE_HEADER_BYTES, page, sizeof(page), NULL),
+        STO_OK);
+}
+
+static void looks_and_consumes(void)
+{
+    struct lun_file file;
+
+    lun_file_make(&file);
+    lun_file_start(&file, "", &(struct sto_lun_options) { 0 });
+    CU_ASSERT_EQUAL_FATAL(sv_saved_init(&saved, file.lun, 0, 512, saved_done, NULL), 0);
+    sv_saved_look(&saved);
+    wait_looked(&file);
+    CU_ASSERT_EQUAL(saved.look.verdict, STO_SAVED_CLEAN);
+    put_header(&file, 0, STO_SAVED_CONSUMED, 4);
+    put_header(&file, 1, STO_SAVED_COMMITTED, 5);
+    sv_saved_look(&saved);
+    sv_saved_look(&saved); /* twice: one go follows the other */
+    wait_looked(&file);
+    CU_ASSERT_EQUAL(saved.look.verdict, STO_SAVED_WAITS);
+    CU_ASSERT_EQUAL(saved.look.saved.generation, 5);
+    sv_saved_consume(&saved);
+    wait_looked(&file);
+    CU_ASSERT_EQUAL(saved.look.verdict, STO_SAVED_CLEAN);
+    CU_ASSERT_EQUAL(saved.look.saved.state, STO_SAVED_CONSUMED);
+    CU_ASSERT_TRUE(saved.writes >= 2); /* both slots */
+    /* a header is on its way: what is read meanwhile, or was begun before it ended, opens nothing
+     */
+    sv_saved_shut(&saved);
+    sv_saved_look(&saved);
+    wait_looked(&file);
+    CU_ASSERT_TRUE(saved.shut);
+    sv_saved_look(&saved);
+    sv_saved_shut_end(&saved);
+    CU_ASSERT_TRUE(saved.shut);
+    wait_looked(&file);
+    CU_ASSERT_FALSE(saved.shut);
+    sv_saved_fini(&saved);
+    lun_file_end(&file);
+}
+
+static enum sv_saved_write judge(enum sto_saved_state state, uint64_t offset, size_t bytes)
+{
+    static uint8_t data[8192];
+    const struct sto_saved header = { .state = state, .generation = 1 };
+    const struct iovec pieces[2] = { { data, 100 }, { data + 100, bytes - 100 } };
+    const uint64_t slot = offset > 4096 ? STO_STATE_HEADER_BYTES : 0;
+
+    memset(data, 0, sizeof(data));
+    if (state != 0 && offset <= slot)
+        sto_saved_encode(&header, data + (slot - offset));
+    return sv_saved_judge_write(offset, bytes, pieces, 2);
+}
+
+static void judges_writes(void)
+{
+    const uint64_t second = STO_STATE_HEADER_BYTES;
+
+    CU_ASSERT_EQUAL(judge(STO_SAVED_COMMITTED, 0, 512), SV_SAVED_SHUTS);
+    CU_ASSERT_EQUAL(judge(STO_SAVED_CLAIMED, second, 4096), SV_SAVED_SHUTS);
+    CU_ASSERT_EQUAL(judge(STO_SAVED_COMMITTED, second - 512, 2048), SV_SAVED_SHUTS);
+    CU_ASSERT_EQUAL(judge(STO_SAVED_WRITING, 0, 512), SV_SAVED_HARMLESS);
+    CU_ASSERT_EQUAL(judge(STO_SAVED_CONSUMED, second, 512), SV_SAVED_HARMLESS);
+    CU_ASSERT_EQUAL(judge(0, 0, 512), SV_SAVED_SHUTS); /* garbage: who knows */
+    CU_ASSERT_EQUAL(judge(0, 512, 4096), SV_SAVED_NOT_A_HEADER);
+    CU_ASSERT_EQUAL(judge(0, second + 512, 512), SV_SAVED_NOT_A_HEADER);
+    CU_ASSERT_EQUAL(sv_saved_judge_write(0, 4096, NULL, 0), SV_SAVED_SHUTS); /* discarded */
+}
+
+static void resolves(void)
+{
+    struct hw_error error = { 0 };
+    struct sto_url url;
+
+    CU_ASSERT_EQUAL(sto_url_parse("iscsi://127.0.0.1;localhost:99/iqn.2026-11.x:y/1", &url, NULL),
+                    0);
+    CU_ASSERT_EQUAL(sv_resolve_portals(&url, &error), 0);
+    CU_ASSERT_TRUE(url.portal_count >= 2);
+    CU_ASSERT_STRING_EQUAL(url.portals[0].host, "127.0.0.1");
+    CU_ASSERT_EQUAL(url.portals[1].port, 99);
+    CU_ASSERT_NOT_EQUAL(url.portals[1].host[0], 'l');
+    CU_ASSERT_EQUAL(sto_url_parse("iscsi://no-such-host.invalid/iqn.2026-11.x:y/1", &url, NULL), 0);
+    CU_ASSERT_EQUAL(sv_resolve_portals(&url, &error), -EHOSTUNREACH);
+    CU_ASSERT_STRING_EQUAL(error.object, "no-such-host.invalid");
+}
+
+/* --- the control socket --- */
+
+static struct watch_loop loop;
+static struct sv_control *control;
+static unsigned orders;
+static int pass_fd = -1;
+
+static void control_ready(void *context, int fd, short revents)
+{
+    (void)context;
+    sv_control_service(control, fd, revents);
+}
+
+static void control_watch(void *context, int fd, short events)
+{
+    (void)context;
+    watch_loop_set(&loop, fd, events, control_ready, NULL);
+}
+
+static void control_order(void *context, const struct sv_command *command, struct sv_asker asker)
+{
+    (void)context;
+    orders++;
+    if (command->kind == SV_COMMAND_EVENTS)
+        sv_control_subscribe(control, &asker);
+    sv_control_answer(control, &asker, json_pack("{s:s}", "did", sv_command_name(command->kind)),
+                      command->kind == SV_COMMAND_PAGE ? pass_fd : -1);
+}
+
+static void settle(void)
+{
+    while (watch_loop_turn(&loop, 30))
+        continue;
+}
+
+static const char *exchange(int fd, const char *line)
+{
+    static char answer[2048];
+    ssize_t got;
+
+    CU_ASSERT_EQUAL(send(fd, line, strlen(line), 0), (ssize_t)strlen(line));
+    settle();
+    got = recv(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT);
+    answer[got > 0 ? got : 0] = '\0';
+    return answer;
+}
+
+static void takes_orders(void)
+{
+    const struct sv_control_callbacks callbacks = { .order = control_order,
+                                                    .watch = control_watch };
+    char long_line[SV_LINE_BYTES + 100];
+    int listener, client, other, clients[SV_CONTROL_CLIENTS];
+
+    memset(&loop, 0, sizeof(loop));
+    make_path("control");
+    CU_ASSERT_EQUAL_FATAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &listener, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(sv_control_new(listener, &callbacks, &control), 0);
+    client = connect_to(SOCK_STREAM);
+    other = connect_to(SOCK_STREAM);
+    settle();
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(exchange(client, "{\"command\":\"status\",\"id\":3}\n"), "\"id\":3"));
+    CU_ASSERT_STRING_EQUAL(exchange(client, "{\"command\":\"sta"), "");
+    CU_ASSERT_PTR_NOT_NULL(strstr(exchange(client, "tus\"}\n\n"), "\"ok\":true"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(exchange(client, "nonsense\n"), "\"kind\":\"usage\""));
+    memset(long_line, 'x', sizeof(long_line));
+    long_line[sizeof(long_line) - 1] = '\0';
+    CU_ASSERT_PTR_NOT_NULL(strstr(exchange(client, long_line), "longer"));
+    CU_ASSERT_STRING_EQUAL(exchange(client, "more of it\n"), ""); /* the rest of that line */
+    CU_ASSERT_PTR_NOT_NULL(strstr(exchange(client, "{\"command\":\"hold\"}\n"), "hold"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(exchange(other, "{\"command\":\"events\"}\n"), "events"));
+    sv_control_event(control, json_pack("{s:s}", "event", "gate"));
+    CU_ASSERT_STRING_EQUAL(exchange(client, "\n"), "");
+    CU_ASSERT_PTR_NOT_NULL(strstr(exchange(other, "\n"), "gate"));
+    CU_ASSERT_EQUAL(orders, 4);
+    for (unsigned i = 0; i < SV_CONTROL_CLIENTS; i++) /* more than it has places for */
+        clients[i] = connect_to(SOCK_STREAM);
+    settle();
+    CU_ASSERT_PTR_NOT_NULL(strstr(exchange(client, "{\"command\":\"status\"}\n"), "ok"));
+    for (unsigned i = 0; i < SV_CONTROL_CLIENTS; i++)
+        close(clients[i]);
+    /* who does not read is dropped, and nobody waits */
+    for (unsigned i = 0; i < 100000 && sv_control_has_output(control) == (i > 0); i++)
+        sv_control_event(control, json_pack("{s:s}", "event", "gate"));
+    settle();
+    close(client), close(other);
+    settle();
+    sv_control_free(control);
+    unlink(path);
+}
+
+static void hands_a_descriptor(void)
+{
+    const struct sv_control_callbacks callbacks = { .order = control_order,
+                                                    .watch = control_watch };
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } rights;
+    char text[256];
+    struct iovec iov = { text, sizeof(text) };
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof(rights)
+    };
+    int listener, client, got = -1;
+
+    memset(&loop, 0, sizeof(loop));
+    make_path("control");
+    pass_fd = memfd_create("unit", MFD_CLOEXEC);
+    CU_ASSERT_EQUAL(ftruncate(pass_fd, 12345), 0);
+    CU_ASSERT_EQUAL_FATAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &listener, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(sv_control_new(listener, &callbacks, &control), 0);
+    client = connect_to(SOCK_STREAM);
+    CU_ASSERT_TRUE(send(client, "{\"command\":\"page\"}\n", 19, 0) == 19);
+    settle();
+    CU_ASSERT_TRUE(recvmsg(client, &message, MSG_DONTWAIT) > 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(CMSG_FIRSTHDR(&message));
+    memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(got));
+    CU_ASSERT_EQUAL(lseek(got, 0, SEEK_END), 12345);
+    close(got), close(client), close(pass_fd);
+    sv_control_free(control);
+    unlink(path);
+}
+
+const struct unit_case unit_cases[] = {
+    { "the shared page says all or nothing, and readers cannot write", publishes },
+    { "sockets of the dead are taken over, those of the living are not", listens },
+    { "feeds move the deadline, and only the right ones", keeps_a_lease },
+    { "header slots are looked at, and consumed in both", looks_and_consumes },
+    { "a write of a header that forbids to write the disks is seen", judges_writes },
+    { "portals are looked up before lock-in", resolves },
+    { "orders come by lines, and nobody is waited for", takes_orders },
+    { "the page's descriptor goes with its answer", hands_a_descriptor },
+    { 0 },
+};
