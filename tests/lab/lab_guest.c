@@ -7,52 +7,32 @@
 
 #include "lab_guest.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "stamp.h"
 
 enum { BLOCK = LAB_STAMP_BYTES, RUN_BLOCKS = LAB_GUEST_RUN_BYTES / LAB_STAMP_BYTES };
 
-static void request_done(struct sto_request *request);
-
-void lab_guest_init(struct lab_guest *guest, struct sto_owner *owner, uint16_t node, bool layout,
+void lab_guest_init(struct lab_guest *guest, const struct lab_guest_disk *disk, uint16_t node,
                     void (*say)(void *context, enum lab_guest_event event, uint64_t number,
                                 const char *why),
                     void *context)
 {
     memset(guest, 0, sizeof(*guest));
-    guest->owner = owner;
+    guest->disk = *disk;
     guest->node = node;
-    guest->layout = layout;
     guest->say = say;
     guest->context = context;
     for (unsigned i = 0; i < LAB_GUEST_DEPTH; i++) {
         guest->requests[i].guest = guest->writes[i].guest = guest;
-        guest->requests[i].buffer = aligned_alloc(4096, LAB_GUEST_RUN_BYTES);
-        guest->writes[i].buffer = aligned_alloc(4096, LAB_GUEST_RUN_BYTES);
-        if (guest->requests[i].buffer == NULL || guest->writes[i].buffer == NULL)
-            abort();
+        guest->requests[i].buffer = disk->memory + (size_t)(2 * i) * LAB_GUEST_RUN_BYTES;
+        guest->writes[i].buffer = disk->memory + (size_t)(2 * i + 1) * LAB_GUEST_RUN_BYTES;
     }
 }
 
-void lab_guest_fini(struct lab_guest *guest)
-{
-    for (unsigned i = 0; i < LAB_GUEST_DEPTH; i++) {
-        free(guest->requests[i].buffer);
-        free(guest->writes[i].buffer);
-    }
-}
-
-/* Where the disk lies on the LUN, in bytes. */
 static void disk_window(const struct lab_guest *guest, uint64_t *ret_offset, uint64_t *ret_bytes)
 {
-    const struct sto_facts *facts = sto_lun_facts(sto_owner_lun(guest->owner));
-
-    *ret_offset = guest->layout ? 2 * STO_META_OFFSET_BYTES : 0; /* behind hawser-meta */
-    *ret_bytes = facts == NULL ? 0 : facts->capacity_bytes - *ret_offset;
-    if (guest->layout && *ret_bytes > STO_META_OFFSET_BYTES)
-        *ret_bytes = STO_META_OFFSET_BYTES; /* the lab's layouts have at least that much disk */
+    guest->disk.window(guest->disk.context, ret_offset, ret_bytes);
 }
 
 static void send(struct lab_guest *guest, struct lab_guest_request *one, enum sto_op_kind kind)
@@ -60,24 +40,15 @@ static void send(struct lab_guest *guest, struct lab_guest_request *one, enum st
     uint64_t offset, bytes;
 
     disk_window(guest, &offset, &bytes);
-    memset(&one->request, 0, sizeof(one->request));
     one->iov = (struct iovec) { .iov_base = one->buffer, .iov_len = one->count * BLOCK };
-    one->request.op.kind = kind;
-    if (kind != STO_OP_FLUSH) {
-        one->request.op.offset_bytes = offset + one->lba * BLOCK;
-        one->request.op.iov = &one->iov;
-        one->request.op.iov_count = 1;
-    }
     if (kind == STO_OP_WRITE)
         lab_stamp_put_run(one->buffer, one->count,
                           &(struct lab_stamp) { .node = guest->node,
                                                 .generation = guest->generation,
                                                 .number = one->number,
                                                 .lba = offset / BLOCK + one->lba });
-    one->request.done = request_done;
-    one->request.context = one;
     one->out = true;
-    if (sto_owner_submit(guest->owner, &one->request) < 0) {
+    if (guest->disk.submit(guest->disk.context, one, kind, one->lba * BLOCK) < 0) {
         one->out = false;
         guest->say(guest->context, LAB_GUEST_FAILED, one->number, "the gate is dead");
     }
@@ -232,29 +203,27 @@ void lab_guest_write(struct lab_guest *guest, uint64_t lba, uint64_t count, uint
     issue_writes(guest);
 }
 
-static void request_done(struct sto_request *request)
+void lab_guest_done(struct lab_guest_request *one, bool ok, const char *why)
 {
-    struct lab_guest_request *one = request->context;
     struct lab_guest *guest = one->guest;
     bool single = one >= guest->writes && one < guest->writes + LAB_GUEST_DEPTH;
-    enum sto_rc rc = request->op.result.rc;
 
     one->out = false;
-    if (rc != STO_OK)
-        guest->say(guest->context, LAB_GUEST_FAILED, one->number, sto_rc_name(rc));
+    if (!ok)
+        guest->say(guest->context, LAB_GUEST_FAILED, one->number, why);
     if (single) {
-        if (rc == STO_OK)
+        if (ok)
             guest->say(guest->context, LAB_GUEST_WRITTEN, one->number, "");
         issue_writes(guest);
         return;
     }
-    if (rc == STO_OK && guest->pass == LAB_GUEST_FLOOD) {
+    if (ok && guest->pass == LAB_GUEST_FLOOD) {
         one->number++;
         send(guest, one, STO_OP_WRITE);
         return;
     }
     guest->pass_out--;
-    if (rc != STO_OK) {
+    if (!ok) {
         guest->pass = LAB_GUEST_IDLE;
         return;
     }

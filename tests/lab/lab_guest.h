@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The lab owner's guest: fills the disk with stamps, writes single runs, writes without pause,
- * reads everything back. All requests go through the owner's gate; those to the same blocks go one
- * after the other, as a guest's do.
+ * reads everything back. Its disk is a gate in the same process, or a vhost-user-blk one; requests
+ * to the same blocks go one after the other, as a guest's do.
  */
 #ifndef LAB_GUEST_H
 #define LAB_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
 
 #include "storage/sto_owner.h"
 
@@ -19,15 +23,29 @@ enum lab_guest_event {
 };
 
 struct lab_guest;
+struct lab_guest_request;
+
+/* Where its requests go. */
+struct lab_guest_disk {
+    /* Where the disk lies on the LUN, and how much of it is the guest's, in bytes; 0: not known. */
+    void (*window)(void *context, uint64_t *ret_offset, uint64_t *ret_bytes);
+    /* Carry out; lab_guest_done() follows. `offset_bytes` is from the disk's start. Or -errno. */
+    int (*submit)(void *context, struct lab_guest_request *one, enum sto_op_kind kind,
+                  uint64_t offset_bytes);
+    void *context;
+    uint8_t *memory; /* LAB_GUEST_MEMORY_BYTES, page-aligned, the disk's own */
+};
 
 struct lab_guest_request {
-    struct sto_request request;
     struct lab_guest *guest;
     struct iovec iov;
     uint8_t *buffer;
     uint64_t lba, count, number;
     bool out;
+    void *disk; /* the disk's own, set by it */
 };
+
+enum { LAB_GUEST_MEMORY_BYTES = 2 * LAB_GUEST_DEPTH * LAB_GUEST_RUN_BYTES };
 
 struct lab_guest_write {
     uint64_t lba, count, number;
@@ -42,9 +60,8 @@ enum lab_guest_pass {
 };
 
 struct lab_guest {
-    struct sto_owner *owner;
+    struct lab_guest_disk disk;
     uint16_t node;
-    bool layout; /* the disk is the LUN's hawser-disk area */
     uint32_t generation;
     void (*say)(void *context, enum lab_guest_event event, uint64_t number, const char *why);
     void *context;
@@ -57,13 +74,13 @@ struct lab_guest {
     unsigned queued;
 };
 
-/* A guest without requests; `say` is told what happened, from service calls. */
-void lab_guest_init(struct lab_guest *guest, struct sto_owner *owner, uint16_t node, bool layout,
+/* A guest without requests; `say` is told what happened, from lab_guest_done(). */
+void lab_guest_init(struct lab_guest *guest, const struct lab_guest_disk *disk, uint16_t node,
                     void (*say)(void *context, enum lab_guest_event event, uint64_t number,
                                 const char *why),
                     void *context);
-/* After the owner was freed: give the buffers back. */
-void lab_guest_fini(struct lab_guest *guest);
+/* One of its requests has ended. */
+void lab_guest_done(struct lab_guest_request *one, bool ok, const char *why);
 /* Stamp every block of the disk, then flush; LAB_GUEST_FILLED. */
 void lab_guest_fill(struct lab_guest *guest);
 /* Read every block; LAB_GUEST_VERIFIED. */

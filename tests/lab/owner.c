@@ -34,6 +34,8 @@ struct options {
 struct lab {
     struct sto_owner *owner;
     struct lab_guest guest;
+    bool layout;                                      /* the disk is the LUN's hawser-disk area */
+    struct sto_request requests[2 * LAB_GUEST_DEPTH]; /* by their place in the guest's memory */
     bool ended;
     int status;
     enum sto_own_state state; /* as traced last */
@@ -130,6 +132,47 @@ static void guest_said(void *context, enum lab_guest_event event, uint64_t numbe
         say("failed", ", \"seq\": %" PRIu64 ", \"reason\": \"%s\"", number, why);
         break;
     }
+}
+
+/* --- the guest's disk: the owner's gate --- */
+
+static void disk_window(void *context, uint64_t *ret_offset, uint64_t *ret_bytes)
+{
+    const struct lab *lab = context;
+    const struct sto_facts *facts = sto_lun_facts(sto_owner_lun(lab->owner));
+
+    *ret_offset = lab->layout ? 2 * STO_META_OFFSET_BYTES : 0; /* behind hawser-meta */
+    *ret_bytes = facts == NULL ? 0 : facts->capacity_bytes - *ret_offset;
+    if (lab->layout && *ret_bytes > STO_META_OFFSET_BYTES)
+        *ret_bytes = STO_META_OFFSET_BYTES; /* the lab's layouts have at least that much disk */
+}
+
+static void request_done(struct sto_request *request)
+{
+    const enum sto_rc rc = request->op.result.rc;
+
+    lab_guest_done(request->context, rc == STO_OK, sto_rc_name(rc));
+}
+
+static int disk_submit(void *context, struct lab_guest_request *one, enum sto_op_kind kind,
+                       uint64_t offset_bytes)
+{
+    struct lab *lab = context;
+    struct sto_request *request =
+        &lab->requests[(one->buffer - lab->guest.disk.memory) / LAB_GUEST_RUN_BYTES];
+    uint64_t offset, bytes;
+
+    disk_window(lab, &offset, &bytes);
+    memset(request, 0, sizeof(*request));
+    request->op.kind = kind;
+    if (kind != STO_OP_FLUSH) {
+        request->op.offset_bytes = offset + offset_bytes;
+        request->op.iov = &one->iov;
+        request->op.iov_count = 1;
+    }
+    request->done = request_done;
+    request->context = one;
+    return sto_owner_submit(lab->owner, request);
 }
 
 static void obey(struct lab *lab, const char *line)
@@ -316,6 +359,7 @@ int main(int argc, char **argv)
     struct sto_owner_config config = { .lease_ms = 0 };
     struct sto_owner_callbacks callbacks = { .notice = noticed, .context = &lab };
     struct sto_own_grant grant = { 0 };
+    struct lab_guest_disk disk = { .window = disk_window, .submit = disk_submit, .context = &lab };
     struct sto_lun *lun;
 
     if (!parse(argc, argv, &options)) {
@@ -335,9 +379,11 @@ int main(int argc, char **argv)
     config.own.barrier_ms = options.barrier_ms;
     config.own.barrier_attempts = options.barrier_attempts;
     config.own.seed = options.generation;
-    if (sto_owner_new(lun, &config, &callbacks, &lab.owner) < 0)
+    disk.memory = aligned_alloc(4096, LAB_GUEST_MEMORY_BYTES);
+    if (disk.memory == NULL || sto_owner_new(lun, &config, &callbacks, &lab.owner) < 0)
         return 1;
-    lab_guest_init(&lab.guest, lab.owner, (uint16_t)options.node, options.record, guest_said, NULL);
+    lab.layout = options.record;
+    lab_guest_init(&lab.guest, &disk, (uint16_t)options.node, guest_said, NULL);
     (void)fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
     grant.generation = options.generation;
     grant.takeover = !options.claim;
@@ -345,6 +391,6 @@ int main(int argc, char **argv)
         return 1;
     loop(&lab);
     sto_owner_free(lab.owner);
-    lab_guest_fini(&lab.guest);
+    free(disk.memory);
     return lab.status;
 }

@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A LUN's owner for the lab, like owner.c, with hawser-lun in the place of the library: it starts
+ * one, is its front end and its cluster daemon, and says the same events and obeys the same words.
+ * Besides: kill | restart | order JSON | stop | cont (of hawser-lun).
+ * (over 400: one program, whose parts share its state).
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lab_guest.h"
+#include "storage/vhost/vh_drive.h"
+
+enum { WATCHED = 8, ARGUMENTS = 40, PATH_BYTES = 100, QUEUE_SIZE = 64, RETRY_MS = 20 };
+enum { META_END_BYTES = 2 * 1024 * 1024, DISK_BYTES = 1024 * 1024 };
+
+struct options {
+    const char *url, *cluster, *initiator, *mutation, *feed, *deadman, *lease;
+    unsigned node;
+    uint32_t generation;
+    bool record, claim, sandbox;
+};
+
+struct served {
+    struct options options;
+    const char *program; /* this one: hawser-lun is found from it */
+    char directory[PATH_BYTES / 2], disk_path[PATH_BYTES], control_path[PATH_BYTES];
+    pid_t child;
+    int child_status;
+    int control; /* -1: not connected */
+    size_t line_have;
+    char line[8192];
+    struct vh_drive *drive;
+    bool drive_up;
+    uint32_t owned_generation; /* "owned" is to be said of this; 0: nothing is */
+    struct pollfd watched[WATCHED];
+    unsigned watched_count;
+    int memory_fd;
+    struct lab_guest guest;
+    struct vh_drive_op ops[2 * LAB_GUEST_DEPTH];
+    bool ended;
+    int status;
+};
+
+static void say(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(const char *event, const char *format, ...)
+{
+    va_list arguments;
+
+    (void)printf("{\"event\": \"%s\"", event);
+    va_start(arguments, format);
+    (void)vprintf(format, arguments);
+    va_end(arguments);
+    (void)printf("}\n");
+    (void)fflush(stdout);
+}
+
+static void end(struct served *served, int status)
+{
+    served->ended = true;
+    served->status = status;
+}
+
+/* --- hawser-lun --- */
+
+static void find_program(const struct served *served, char path[PATH_BYTES * 4])
+{
+    const char *slash = strrchr(served->program, '/');
+    const char *given = getenv("LAB_HAWSER_LUN");
+
+    if (given != NULL)
+        (void)snprintf(path, PATH_BYTES * 4, "%s", given);
+    else if (served->options.mutation != NULL)
+        (void)snprintf(path, PATH_BYTES * 4, "%.*s/hawser-lun-%s", (int)(slash - served->program),
+                       served->program, served->options.mutation);
+    else
+        (void)snprintf(path, PATH_BYTES * 4, "%.*s/../../storage/serve/hawser-lun",
+                       (int)(slash - served->program), served->program);
+}
+
+static void exec_child(struct served *served)
+{
+    const struct options *options = &served->options;
+    char path[PATH_BYTES * 4], lun[1024], node[16], generation[16], control[PATH_BYTES + 8];
+    char *arguments[ARGUMENTS];
+    unsigned count = 0;
+
+    find_program(served, path);
+    (void)snprintf(lun, sizeof(lun), "%s#disk,socket=%s", options->url, served->disk_path);
+    (void)snprintf(node, sizeof(node), "%u", options->node);
+    (void)snprintf(generation, sizeof(generation), "%" PRIu32, options->generation);
+    (void)snprintf(control, sizeof(control), "unix:%s", served->control_path);
+#define ADD(word) arguments[count++] = (char *)(uintptr_t)(word)
+    ADD("hawser-lun");
+    ADD("--lun"), ADD(lun), ADD("--control"), ADD(control), ADD("--cluster"), ADD(options->cluster),
+        ADD("--node"), ADD(node), ADD("--generation"), ADD(generation);
+    if (!options->claim)
+        ADD("--takeover");
+    if (options->initiator != NULL)
+        ADD("--initiator"), ADD(options->initiator);
+    if (options->feed != NULL)
+        ADD("--feed"), ADD(options->feed);
+    if (options->deadman != NULL)
+        ADD("--deadman-ms"), ADD(options->deadman);
+    if (options->lease != NULL)
+        ADD("--lease"), ADD(options->lease);
+    if (!options->sandbox)
+        ADD("--no-sandbox");
+    else
+        ADD("--front-end-uid"), ADD("0");
+    ADD(NULL);
+#undef ADD
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)dup2(STDERR_FILENO, STDOUT_FILENO); /* our own events stand there */
+    (void)execv(path, arguments);
+    (void)fprintf(stderr, "served: %s: %s\n", path, strerror(errno));
+    _exit(127);
+}
+
+static void start_child(struct served *served)
+{
+    served->child = fork();
+    if (served->child == 0)
+        exec_child(served);
+    say("started", ", \"pid\": %d", (int)served->child);
+}
+
+static void reap(struct served *served)
+{
+    int status;
+
+    if (served->child <= 0 || waitpid(served->child, &status, WNOHANG) != served->child)
+        return;
+    served->child = 0;
+    served->child_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    say("server-ended", ", \"server-status\": %d", served->child_status);
+}
+
+/* --- its events --- */
+
+static const char *word(const json_t *event, const char *name)
+{
+    const char *text = json_string_value(json_object_get(event, name));
+
+    return text == NULL ? "" : text;
+}
+
+/* Said when the disk is there, too: what follows it are words for the guest. */
+static void owned(struct served *served, uint32_t generation)
+{
+    if (served->guest.generation == 0)
+        served->guest.generation = generation;
+    if (served->drive_up)
+        say("owned", ", \"generation\": %" PRIu32, generation);
+    else
+        served->owned_generation = generation;
+}
+
+static void owner_event(struct served *served, const char *name, const json_t *event)
+{
+    const char *reason = word(event, "reason");
+    const json_int_t generation = json_integer_value(json_object_get(event, "generation"));
+    const bool not_proven = strcmp(reason, "NOT_PROVEN") == 0;
+
+    if (strcmp(name, "owned") == 0) {
+        owned(served, (uint32_t)generation);
+        return;
+    }
+    say(not_proven && strcmp(name, "suspended") != 0 ? "not-proven" : name,
+        ", \"reason\": \"%s\", \"key\": \"%s\", \"detail\": \"%s\", \"generation\": "
+        "%" JSON_INTEGER_FORMAT,
+        reason, word(event, "key"), word(event, "detail"), generation);
+    if (strcmp(name, "refused") == 0)
+        end(served, not_proven ? 5 : 3);
+    if (strcmp(name, "left") == 0 && strcmp(reason, "released") == 0)
+        end(served, 0);
+}
+
+/* What happened before we asked for events, out of the answer to that. */
+static void missed(struct served *served, const json_t *status)
+{
+    const json_t *lun = json_array_get(json_object_get(status, "luns"), 0);
+
+    if (json_is_true(json_object_get(lun, "owned")))
+        owned(served, (uint32_t)json_integer_value(json_object_get(lun, "generation")));
+    if (json_object_get(status, "refused") != NULL)
+        owner_event(served, "refused", json_object_get(status, "refused"));
+}
+
+static void control_line(struct served *served, const char *line)
+{
+    static const char *const owners[] = { "owned", "refused", "lost",     "handed",
+                                          "left",  "held-up", "suspended" };
+    json_t *event = json_loads(line, 0, NULL);
+    const char *name = word(event, "event");
+
+    for (unsigned i = 0; i < sizeof(owners) / sizeof(owners[0]); i++)
+        if (strcmp(name, owners[i]) == 0)
+            owner_event(served, name, event);
+    if (strcmp(name, "gate") == 0)
+        say("gate", ", \"gate\": \"%s\", \"reason\": \"%s\"", word(event, "gate"),
+            word(event, "reason"));
+    if (json_object_get(event, "ok") != NULL)
+        say("answer", ", \"answer\": %s", line);
+    if (json_object_get(event, "ok") != NULL && served->guest.generation == 0)
+        missed(served, event);
+    json_decref(event);
+}
+
+static void read_control(struct served *served)
+{
+    ssize_t got = recv(served->control, served->line + served->line_have,
+                       sizeof(served->line) - 1 - served->line_have, MSG_DONTWAIT);
+    char *newline;
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        (void)close(served->control);
+        served->control = -1;
+        served->line_have = 0;
+        return;
+    }
+    served->line_have += (size_t)got;
+    served->line[served->line_have] = '\0';
+    while ((newline = strchr(served->line, '\n')) != NULL) {
+        *newline = '\0';
+        control_line(served, served->line);
+        served->line_have -= (size_t)(newline + 1 - served->line);
+        memmove(served->line, newline + 1, served->line_have + 1);
+    }
+}
+
+static void order(struct served *served, const char *text)
+{
+    char line[512];
+    int length = snprintf(line, sizeof(line), "%s\n", text);
+
+    if (served->control < 0 || send(served->control, line, (size_t)length, MSG_NOSIGNAL) != length)
+        say("usage", ", \"reason\": \"hawser-lun is not there\"");
+}
+
+static void connect_control(struct served *served)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+    served->control = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", served->control_path);
+    if (connect(served->control, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+        (void)close(served->control);
+        served->control = -1;
+        return;
+    }
+    order(served, "{\"command\": \"events\"}");
+}
+
+/* --- the guest's disk: vhost-user --- */
+
+static void watch(void *context, int fd, short events)
+{
+    struct served *served = context;
+    unsigned i = 0;
+
+    while (i < served->watched_count && served->watched[i].fd != fd)
+        i++;
+    if (events == 0 && i < served->watched_count)
+        served->watched[i] = served->watched[--served->watched_count];
+    else if (events != 0 && i < WATCHED)
+        served->watched[i] = (struct pollfd) { .fd = fd, .events = events };
+    if (events != 0 && i == served->watched_count && i < WATCHED)
+        served->watched_count++;
+}
+
+static void drive_state(void *context, bool up, const char *text)
+{
+    struct served *served = context;
+
+    served->drive_up = up;
+    if (up && served->owned_generation != 0) {
+        say("owned", ", \"generation\": %" PRIu32, served->owned_generation);
+        served->owned_generation = 0;
+    }
+    (void)fprintf(stderr, "served: disk %s %s\n", up ? "up" : "down", text);
+}
+
+static void disk_window(void *context, uint64_t *ret_offset, uint64_t *ret_bytes)
+{
+    const struct served *served = context;
+
+    *ret_offset = META_END_BYTES;
+    *ret_bytes = vh_drive_sectors(served->drive) * 512;
+    if (*ret_bytes > DISK_BYTES)
+        *ret_bytes = DISK_BYTES;
+}
+
+static void op_done(struct vh_drive_op *op, enum vh_blk_status status)
+{
+    lab_guest_done(op->context, status == VH_BLK_OK, "error");
+}
+
+static int disk_submit(void *context, struct lab_guest_request *one, enum sto_op_kind kind,
+                       uint64_t offset_bytes)
+{
+    struct served *served = context;
+    struct vh_drive_op *op =
+        &served->ops[(one->buffer - served->guest.disk.memory) / LAB_GUEST_RUN_BYTES];
+
+    *op = (struct vh_drive_op) { .type = kind == STO_OP_WRITE  ? VH_BLK_OUT
+                                         : kind == STO_OP_READ ? VH_BLK_IN
+                                                               : VH_BLK_FLUSH,
+                                 .sector = offset_bytes / 512,
+                                 .iov = &one->iov,
+                                 .iov_count = kind == STO_OP_FLUSH ? 0 : 1,
+                                 .done = op_done,
+                                 .context = one };
+    return vh_drive_submit(served->drive, op);
+}
+
+static void guest_said(void *context, enum lab_guest_event event, uint64_t number, const char *why)
+{
+    (void)context;
+    switch (event) {
+    case LAB_GUEST_WRITTEN:
+        say("written", ", \"seq\": %" PRIu64, number);
+        break;
+    case LAB_GUEST_FILLED:
+        say("filled", ", \"blocks\": %" PRIu64, number);
+        break;
+    case LAB_GUEST_VERIFIED:
+        say("verified", ", \"foreign\": %" PRIu64, number);
+        break;
+    case LAB_GUEST_FAILED:
+        say("failed", ", \"seq\": %" PRIu64 ", \"reason\": \"%s\"", number, why);
+        break;
+    }
+}
+
+static bool make_disk(struct served *served)
+{
+    const struct vh_drive_callbacks callbacks = { .watch = watch,
+                                                  .state = drive_state,
+                                                  .context = served };
+    struct lab_guest_disk disk = { .window = disk_window,
+                                   .submit = disk_submit,
+                                   .context = served };
+    struct vh_drive_region region = { .bytes = LAB_GUEST_MEMORY_BYTES };
+
+    region.fd = memfd_create("guest", MFD_CLOEXEC);
+    if (region.fd < 0 || ftruncate(region.fd, LAB_GUEST_MEMORY_BYTES) < 0)
+        return false;
+    region.address =
+        mmap(NULL, LAB_GUEST_MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, region.fd, 0);
+    if (region.address == MAP_FAILED ||
+        vh_drive_new(QUEUE_SIZE, &region, 1, &callbacks, &served->drive) < 0)
+        return false;
+    disk.memory = region.address;
+    lab_guest_init(&served->guest, &disk, (uint16_t)served->options.node, guest_said, NULL);
+    return true;
+}
+
+/* --- words --- */
+
+static void obey(struct served *served, const char *line)
+{
+    uint64_t lba, count, sequence;
+    unsigned node = 0;
+    char text[64];
+
+    if (strcmp(line, "quit") == 0)
+        end(served, 0);
+    else if (strcmp(line, "fill") == 0)
+        lab_guest_fill(&served->guest);
+    else if (strcmp(line, "flood") == 0)
+        lab_guest_flood(&served->guest);
+    else if (strcmp(line, "verify") == 0)
+        lab_guest_verify(&served->guest);
+    else if (strcmp(line, "release") == 0)
+        order(served, "{\"command\": \"release\"}");
+    else if (strcmp(line, "kill") == 0 && served->child > 0)
+        (void)kill(served->child, SIGKILL);
+    else if (strcmp(line, "stop") == 0 && served->child > 0)
+        (void)kill(served->child, SIGSTOP);
+    else if (strcmp(line, "cont") == 0 && served->child > 0)
+        (void)kill(served->child, SIGCONT);
+    else if (strcmp(line, "restart") == 0 && served->child == 0)
+        start_child(served);
+    else if (strncmp(line, "order ", 6) == 0)
+        order(served, line + 6);
+    else if (strcmp(line, "handover") == 0 || sscanf(line, "handover %u", &node) == 1) {
+        (void)snprintf(text, sizeof(text), "{\"command\": \"hand-over\", \"node\": %u}", node);
+        order(served, text);
+    } else if (sscanf(line, "write %" SCNu64 " %" SCNu64 " %" SCNu64, &lba, &count, &sequence) == 3)
+        lab_guest_write(&served->guest, lba, count, sequence);
+    else
+        say("usage", ", \"reason\": \"unknown command\"");
+}
+
+static void read_commands(struct served *served, char *buffer, size_t size, size_t *fill)
+{
+    ssize_t got = read(STDIN_FILENO, buffer + *fill, size - 1 - *fill);
+    char *newline;
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        end(served, 0);
+        return;
+    }
+    *fill += (size_t)got;
+    buffer[*fill] = '\0';
+    while ((newline = memchr(buffer, '\n', *fill)) != NULL) {
+        size_t taken = (size_t)(newline - buffer) + 1;
+
+        *newline = '\0';
+        obey(served, buffer);
+        memmove(buffer, buffer + taken, *fill - taken);
+        *fill -= taken;
+    }
+    if (*fill == size - 1)
+        *fill = 0;
+}
+
+/* What is not there yet is tried again: hawser-lun is starting, or was killed. */
+static void connect_all(struct served *served)
+{
+    if (served->child == 0)
+        return;
+    if (served->control < 0)
+        connect_control(served);
+    if (!served->drive_up)
+        (void)vh_drive_connect(served->drive, served->disk_path);
+}
+
+static void loop(struct served *served)
+{
+    char buffer[4096];
+    size_t fill = 0;
+
+    while (!served->ended) {
+        struct pollfd fds[WATCHED + 2];
+        unsigned count = served->watched_count;
+        bool waits = served->child > 0 && (served->control < 0 || !served->drive_up);
+
+        memcpy(fds, served->watched, count * sizeof(fds[0]));
+        fds[count] = (struct pollfd) { .fd = STDIN_FILENO, .events = POLLIN };
+        fds[count + 1] = (struct pollfd) { .fd = served->control, .events = POLLIN };
+        (void)poll(fds, count + 2, waits ? RETRY_MS : 1000);
+        for (unsigned i = 0; i < count; i++)
+            if (fds[i].revents != 0)
+                vh_drive_service(served->drive, fds[i].fd, fds[i].revents);
+        if (served->control >= 0 && fds[count + 1].revents != 0)
+            read_control(served);
+        if (fds[count].revents != 0)
+            read_commands(served, buffer, sizeof(buffer), &fill);
+        reap(served);
+        connect_all(served);
+    }
+}
+
+static const struct option long_options[] = {
+    { "lun", required_argument, NULL, 'l' },
+    { "cluster", required_argument, NULL, 'c' },
+    { "node", required_argument, NULL, 'n' },
+    { "generation", required_argument, NULL, 'g' },
+    { "initiator", required_argument, NULL, 'i' },
+    { "mutation", required_argument, NULL, 'm' },
+    { "feed", required_argument, NULL, 'f' },
+    { "deadman-ms", required_argument, NULL, 'd' },
+    { "lease", required_argument, NULL, 'L' },
+    { "barrier-ms", required_argument, NULL, 'b' },
+    { "barrier-attempts", required_argument, NULL, 'b' },
+    { "record", no_argument, NULL, 'r' },
+    { "claim", no_argument, NULL, 'C' },
+    { "sandbox", no_argument, NULL, 'S' },
+    { NULL, 0, NULL, 0 },
+};
+
+static bool parse(int argc, char **argv, struct options *options)
+{
+    int letter;
+
+    while ((letter = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        switch (letter) {
+        case 'l':
+            options->url = optarg;
+            break;
+        case 'c':
+            options->cluster = optarg;
+            break;
+        case 'n':
+            options->node = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'g':
+            options->generation = (uint32_t)strtoul(optarg, NULL, 10);
+            break;
+        case 'i':
+            options->initiator = optarg;
+            break;
+        case 'm':
+            options->mutation = optarg;
+            break;
+        case 'f':
+            options->feed = optarg;
+            break;
+        case 'd':
+            options->deadman = optarg;
+            break;
+        case 'L':
+            options->lease = optarg;
+            break;
+        case 'b':
+            break; /* hawser-lun goes on until it is told to stop */
+        case 'r':
+            options->record = true;
+            break;
+        case 'C':
+            options->claim = true;
+            break;
+        case 'S':
+            options->sandbox = true;
+            break;
+        default:
+            return false;
+        }
+    }
+    return options->url != NULL && options->cluster != NULL && options->node != 0 &&
+           options->generation != 0 && options->record;
+}
+
+int main(int argc, char **argv)
+{
+    struct served *served = calloc(1, sizeof(*served));
+    const char *base = getenv("TMPDIR");
+
+    if (served == NULL)
+        return 1;
+    served->program = argv[0];
+    served->control = -1;
+    served->status = 1;
+    if (!parse(argc, argv, &served->options)) {
+        (void)fprintf(stderr, "usage: served --lun URL --cluster UUID --node N --generation G "
+                              "--record [--initiator NAME] [--claim] [--mutation NAME]\n");
+        return 2;
+    }
+    (void)snprintf(served->directory, sizeof(served->directory), "%.30s/served-XXXXXX",
+                   base == NULL ? "/tmp" : base);
+    if (mkdtemp(served->directory) == NULL || !make_disk(served))
+        return 1;
+    (void)snprintf(served->disk_path, PATH_BYTES, "%s/disk", served->directory);
+    (void)snprintf(served->control_path, PATH_BYTES, "%s/control", served->directory);
+    (void)fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
+    start_child(served);
+    loop(served);
+    if (served->child > 0) {
+        (void)kill(served->child, SIGKILL);
+        (void)waitpid(served->child, NULL, 0);
+    }
+    vh_drive_free(served->drive);
+    (void)unlink(served->disk_path);
+    (void)unlink(served->control_path);
+    (void)rmdir(served->directory);
+    return served->status;
+}
