@@ -6,6 +6,8 @@
 
 #include "cli/lun_open.h"
 
+#include "cli/lun_wait.h"
+
 #include "common/hw_values.h"
 #include "storage/sto_layout.h"
 
@@ -15,6 +17,7 @@
 #include <unistd.h>
 
 enum { TIMEOUT_MS = 5000, TIMEOUT_MOST_MS = 3600 * 1000, SLOW_MS = 30000 };
+enum { TELL_MS = 2000 };
 
 static int parse_url(const struct hw_call *call, const char *text, struct sto_url *ret_url,
                      struct hw_error *error)
@@ -38,7 +41,8 @@ static int parse_url(const struct hw_call *call, const char *text, struct sto_ur
 int cli_lun_open(const struct hw_call *call, const char *text, unsigned flags,
                  struct cli_lun *ret_lun, struct hw_error *error)
 {
-    struct cli_lun lun = { .timeout_ms = TIMEOUT_MS };
+    struct cli_lun lun = { .timeout_ms = TIMEOUT_MS,
+                           .err = hw_option_given(call, "json") ? NULL : call->err };
     uint64_t timeout_ms = TIMEOUT_MS, node = 0;
     int rc = hw_option_duration(call, "timeout", 1, TIMEOUT_MOST_MS, &timeout_ms, error);
 
@@ -61,9 +65,14 @@ int cli_lun_open(const struct hw_call *call, const char *text, unsigned flags,
     if (rc < 0)
         return rc;
     if ((flags & CLI_LUN_UNKNOWN) == 0) {
+        struct cli_wait wait;
+
+        cli_wait_begin(&wait, lun.err, sto_lun_name(lun.lun), "the answer of its target", TELL_MS,
+                       (int64_t)lun.timeout_ms * 2);
         rc = sto_tool_login(lun.lun, STO_SESSION_DATA, error);
         if (rc == 0)
             rc = sto_run_identify(lun.lun, lun.timeout_ms, &lun.facts, error);
+        cli_wait_end(&wait);
     }
     /* opened so for the look: what counts is whether it could be written */
     if (lun.options.read_only && lun.url.scheme == STO_SCHEME_FILE)
@@ -110,10 +119,13 @@ int cli_lun_identity(const struct hw_call *call, struct cli_identity *ret_identi
     if (rc < 0)
         return rc;
     if (cluster == NULL || node == 0 || generation == 0)
-        return hw_error_set(error, HW_ERROR_REFUSED, EPERM, call->verb->path,
-                            "nobody says who acts: clusterd is not part of this version yet",
-                            "give --cluster UUID --node N --generation G, and be sure that no "
-                            "other node acts on this LUN");
+        return hw_error_setf(error, HW_ERROR_REFUSED, EPERM, call->verb->path,
+                             "give --cluster UUID --node N --generation G, and be sure that no "
+                             "other node acts on this LUN",
+                             "nobody says who acts (no%s%s%s): clusterd is not part of this "
+                             "version yet",
+                             cluster == NULL ? " --cluster" : "", node == 0 ? " --node" : "",
+                             generation == 0 ? " --generation" : "");
     identity.node = (uint16_t)node;
     identity.generation = (uint32_t)generation;
     *ret_identity = identity;

@@ -25,6 +25,7 @@ struct cli_lun {
     struct sto_lun *lun;
     struct sto_facts facts;
     uint32_t timeout_ms;
+    FILE *err; /* where waits are told of; NULL: nowhere (JSON) */
 };
 
 /*

@@ -7,6 +7,8 @@
 
 #include "cli/lun_owner.h"
 
+#include "cli/lun_wait.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@
 
 #include "storage/sto_presence.h"
 
-enum { BARRIER_MS = 15000, GRACE_MS = 10000 };
+enum { BARRIER_MS = 15000, GRACE_MS = 10000, TELL_MS = 2000 };
 
 static const struct {
     enum sto_own_reason reason;
@@ -85,6 +87,11 @@ static void noticed(void *context, const struct sto_owner_notice *notice)
     owner->key = notice->key;
     owner->generation = notice->generation;
     (void)snprintf(owner->detail, sizeof(owner->detail), "%s", notice->detail);
+    if (owner->err != NULL &&
+        (notice->notice == STO_OWN_NOTICE_HELD_UP || notice->notice == STO_OWN_NOTICE_SUSPENDED))
+        (void)fprintf(owner->err, "%s: waiting for at most %" PRId64 " s: %s%s%s\n", owner->name,
+                      owner->wait_ms / 1000, sto_own_reason_text(notice->reason),
+                      notice->detail[0] != '\0' ? ": " : "", notice->detail);
 }
 
 /* Something that ends a wait: "held up" is only on the way. */
@@ -101,7 +108,16 @@ static bool settled(void *context)
 static int wait_for(struct cli_owner *owner, enum sto_own_notice notice, int64_t wait_ms,
                     struct hw_error *error)
 {
-    int rc = sto_owner_run(owner->owner, settled, owner, (uint32_t)wait_ms);
+    struct cli_wait wait;
+    int rc;
+
+    owner->wait_ms = wait_ms;
+    cli_wait_begin(&wait, owner->err, owner->name,
+                   notice == STO_OWN_NOTICE_OWNED ? "ownership"
+                                                  : "its writes to end and its key to go",
+                   TELL_MS, wait_ms);
+    rc = sto_owner_run(owner->owner, settled, owner, (uint32_t)wait_ms);
+    cli_wait_end(&wait);
 
     if (rc < 0 && (!owner->told || owner->reason == STO_OWN_REASON_NONE))
         return hw_error_setf(error, HW_ERROR_TIMED_OUT, ETIMEDOUT, owner->name,
@@ -158,6 +174,7 @@ int cli_owner_claim(struct cli_lun *lun, const struct cli_owner_wish *wish,
     int rc;
 
     memset(ret_owner, 0, sizeof(*ret_owner));
+    ret_owner->err = lun->err;
     rc = take_names(lun, wish->identity, ret_owner, error);
     if (rc < 0)
         return rc;

@@ -20,7 +20,8 @@ struct cli_owner {
     uint64_t key;
     uint32_t generation;
     char detail[STO_DETAIL_BYTES];
-    int64_t waited_ms;
+    int64_t wait_ms; /* the most that is waited now */
+    FILE *err;       /* where it is told what is waited for; NULL: nowhere */
 };
 
 struct cli_owner_wish {

@@ -132,7 +132,8 @@ static int take_option(struct hw_call *call, int count, char *const *words, int 
                                  "wants a value: %s", option->argument);
         value = words[++*at];
     }
-    if (!option->repeats && hw_option_given(call, option->name))
+    if (!option->repeats && hw_option_given(call, option->name) &&
+        strcmp(option->name, "help") != 0)
         return hw_error_setf(error, HW_ERROR_USAGE, EINVAL, words[*at], "give it once",
                              "--%s is given twice", option->name);
     if (!strcmp(option->name, "help"))
@@ -140,9 +141,28 @@ static int take_option(struct hw_call *call, int count, char *const *words, int 
     return hw_vector_push(&call->options, (struct hw_given_option) { option, value });
 }
 
+/* As --help: the words "help" and "-h", wherever a hand may have written them. */
+static int ask_for_help(struct hw_call *call)
+{
+    const struct hw_option *help = call->program->common_options;
+
+    while (help->name && strcmp(help->name, "help") != 0)
+        help++;
+    call->wants_help = true;
+    return help->name ? hw_vector_push(&call->options, (struct hw_given_option) { help, NULL }) : 0;
+}
+
+/* "help" where a verb could stand asks for help, unless a verb of that name is there. */
+static bool asks_for_help(const struct hw_call *call, const char *word)
+{
+    return strcmp(word, "help") == 0 && (call->verb == NULL || hw_program_is_plain(call->program));
+}
+
 /* Take one word that is no option: of the path, or an argument. */
 static int take_word(struct hw_call *call, const char *word, struct hw_error *error)
 {
+    if (asks_for_help(call, word) && !call->wants_help)
+        return ask_for_help(call);
     if (call->verb)
         return hw_vector_push(&call->arguments, word);
     if (call->program->groups && !call->group)
@@ -178,7 +198,9 @@ static int parse_words(struct hw_call *call, int count, char *const *words, stru
             takes_options = false;
             continue;
         }
-        if (takes_options && word[0] == '-' && word[1] == '-')
+        if (takes_options && !strcmp(word, "-h"))
+            rc = ask_for_help(call);
+        else if (takes_options && word[0] == '-' && word[1] == '-')
             rc = take_option(call, count, words, &at, error);
         else if (takes_options && word[0] == '-' && word[1] != '\0')
             rc = usage_error(error, word, "options begin with two dashes", "see --help");

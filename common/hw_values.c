@@ -52,55 +52,74 @@ static int parse_with_unit(const char *text, const struct unit *units, uint64_t 
     return -EINVAL;
 }
 
+static const struct unit number_units[] = { { "", 1 }, { NULL, 0 } };
+static const struct unit size_units[] = {
+    { "", 1 },
+    { "K", UINT64_C(1) << 10 },
+    { "M", UINT64_C(1) << 20 },
+    { "G", UINT64_C(1) << 30 },
+    { "T", UINT64_C(1) << 40 },
+    { NULL, 0 },
+};
+static const struct unit duration_units[] = {
+    { "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { NULL, 0 },
+};
+
 int hw_parse_number(const char *text, uint64_t *ret_value)
 {
-    static const struct unit units[] = { { "", 1 }, { NULL, 0 } };
-
-    return parse_with_unit(text, units, ret_value);
+    return parse_with_unit(text, number_units, ret_value);
 }
 
 int hw_parse_size(const char *text, uint64_t *ret_bytes)
 {
-    static const struct unit units[] = {
-        { "", 1 },
-        { "K", UINT64_C(1) << 10 },
-        { "M", UINT64_C(1) << 20 },
-        { "G", UINT64_C(1) << 30 },
-        { "T", UINT64_C(1) << 40 },
-        { NULL, 0 },
-    };
-
-    return parse_with_unit(text, units, ret_bytes);
+    return parse_with_unit(text, size_units, ret_bytes);
 }
 
 int hw_parse_duration(const char *text, uint64_t *ret_ms)
 {
-    static const struct unit units[] = {
-        { "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { NULL, 0 },
-    };
-
-    return parse_with_unit(text, units, ret_ms);
+    return parse_with_unit(text, duration_units, ret_ms);
 }
 
-static int take_value(const struct hw_call *call, const char *name,
-                      int (*parse)(const char *text, uint64_t *ret_value), const char *looks_like,
+/* One kind of value: how it is read, and how a bound of it is written. */
+struct kind {
+    int (*parse)(const char *text, uint64_t *ret_value);
+    const struct unit *units;
+    const char *looks_like, *alone; /* `alone` follows a bound that has no suffix */
+};
+
+/* As it would be typed, in the largest unit that leaves no fraction. */
+static const char *bound_text(uint64_t value, const struct kind *kind, char text[32])
+{
+    const struct unit *best = NULL;
+
+    for (const struct unit *unit = kind->units; unit->suffix; unit++)
+        if (unit->suffix[0] != '\0' && value >= unit->factor && value % unit->factor == 0 &&
+            (best == NULL || unit->factor > best->factor))
+            best = unit;
+    (void)snprintf(text, 32, "%" PRIu64 "%s", best != NULL ? value / best->factor : value,
+                   best != NULL ? best->suffix : kind->alone);
+    return text;
+}
+
+static int take_value(const struct hw_call *call, const char *name, const struct kind *kind,
                       const uint64_t range[2], uint64_t *ret_value, struct hw_error *error)
 {
     const char *text = hw_option_value(call, name, 0);
-    char object[64];
+    char object[64], least[32], most[32];
     uint64_t value;
     int rc;
 
     if (!text)
         return 0;
     (void)snprintf(object, sizeof(object), "--%s", name);
-    rc = parse(text, &value);
+    rc = kind->parse(text, &value);
     if (rc == -EINVAL)
         return hw_error_setf(error, HW_ERROR_USAGE, EINVAL, object, "see --help",
-                             "\"%s\" is not %s", text, looks_like);
+                             "\"%s\" is not %s", text, kind->looks_like);
     if (rc < 0 || value < range[0] || value > range[1])
         return hw_error_setf(error, HW_ERROR_USAGE, EINVAL, object, "see --help",
-                             "%s is not within %" PRIu64 " to %" PRIu64, text, range[0], range[1]);
+                             "%s is not within %s to %s", text, bound_text(range[0], kind, least),
+                             bound_text(range[1], kind, most));
     *ret_value = value;
     return 0;
 }
@@ -108,20 +127,24 @@ static int take_value(const struct hw_call *call, const char *name,
 int hw_option_number(const struct hw_call *call, const char *name, uint64_t least, uint64_t most,
                      uint64_t *ret_value, struct hw_error *error)
 {
-    return take_value(call, name, hw_parse_number, "a number", (uint64_t[2]) { least, most },
-                      ret_value, error);
+    static const struct kind kind = { hw_parse_number, number_units, "a number", "" };
+
+    return take_value(call, name, &kind, (uint64_t[2]) { least, most }, ret_value, error);
 }
 
 int hw_option_size(const struct hw_call *call, const char *name, uint64_t least, uint64_t most,
                    uint64_t *ret_bytes, struct hw_error *error)
 {
-    return take_value(call, name, hw_parse_size, "a size such as 256M",
-                      (uint64_t[2]) { least, most }, ret_bytes, error);
+    static const struct kind kind = { hw_parse_size, size_units, "a size such as 256M", " bytes" };
+
+    return take_value(call, name, &kind, (uint64_t[2]) { least, most }, ret_bytes, error);
 }
 
 int hw_option_duration(const struct hw_call *call, const char *name, uint64_t least, uint64_t most,
                        uint64_t *ret_ms, struct hw_error *error)
 {
-    return take_value(call, name, hw_parse_duration, "a time such as 5s or 500ms",
-                      (uint64_t[2]) { least, most }, ret_ms, error);
+    static const struct kind kind = { hw_parse_duration, duration_units,
+                                      "a time such as 5s or 500ms", "ms" };
+
+    return take_value(call, name, &kind, (uint64_t[2]) { least, most }, ret_ms, error);
 }

@@ -224,7 +224,7 @@ static int set_secret(struct sto_iscsi *lun, struct hw_error *error)
             return 0;
         return hw_error_set(error, HW_ERROR_USAGE, EINVAL, "LUN URL",
                             "names a user but no secret file is given",
-                            "add secret-file=PATH or leave the user out");
+                            "add ?secret-file=PATH or leave the user out");
     }
     rc = sto_secret_read(url->secret_file, secret, error);
     if (rc < 0)

@@ -290,7 +290,7 @@ static void login_lost(struct sto_iscsi_session *session)
         refused(session,
                 session->lun->secret.password[0] != '\0'
                     ? "login refused: wrong user or secret"
-                    : "login refused: the target asks for a secret (secret-file=)",
+                    : "login refused: the target asks for a secret (?secret-file=PATH)",
                 true);
         return;
     case LOGIN_AUTHORIZATION:

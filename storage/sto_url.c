@@ -269,7 +269,7 @@ static int parse_iscsi(struct parse *parse, struct span text)
             return wrong(parse,
                          "a URL may hold a user of letters, digits and . _ - + only, and never a "
                          "password",
-                         "put user and password into a file and name it with secret-file=PATH");
+                         "put user and password into a file and name it with ?secret-file=PATH");
         text = span_of(text.at + i, text.size - i);
         break;
     }
@@ -329,8 +329,15 @@ static int parse_word(struct parse *parse, struct span word, bool *window)
                          "write for example ?fault=fail:write:3");
         return 0;
     }
+    if (span_is(key, "secret-file")) {
+        if (value.at == NULL || value.size == 0 || value.at[0] != '/' ||
+            !decode_percent(value, url->secret_file, sizeof(url->secret_file)))
+            return wrong(parse, "secret-file is not an absolute path",
+                         "write for example ?secret-file=/etc/hawser/NAME");
+        return 0;
+    }
     return wrong(parse, "an option is not known",
-                 "known are offset, size, header-digest and fault; secrets go into a secret-file");
+                 "known are offset, size, header-digest, secret-file and fault");
 }
 
 static int parse_words(struct parse *parse, struct span text)

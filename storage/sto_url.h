@@ -42,7 +42,7 @@ struct sto_url {
     uint16_t lun; /* 0 to 16383 */
     char user[STO_URL_USER_BYTES];
     char path[STO_URL_PATH_BYTES];        /* block:, file: */
-    char secret_file[STO_URL_PATH_BYTES]; /* given beside the URL, see sto_url_parse() */
+    char secret_file[STO_URL_PATH_BYTES]; /* ?secret-file=/PATH, or given beside the URL */
     bool header_digest;                   /* ?header-digest=crc32c */
     enum sto_area area;
     uint64_t offset_bytes, size_bytes; /* STO_AREA_WINDOW; size 0 = to the end */

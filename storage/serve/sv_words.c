@@ -57,7 +57,6 @@ static const struct hw_option options[] = {
 static const struct hw_verb verbs[] = {
     {
         .path = "",
-        .arguments = "",
         .summary = "serve the disks of one VM from LUNs that this node owns",
         .text =
             "Holds the sessions, registrations and reservations of a VM's LUNs, and serves the "

@@ -235,6 +235,20 @@ wrong_words()
     bad "handover to nobody" 2 'missing' lun handover "$url" $(as 1 200)
 }
 
+# a wait is told of, and a signal ends it at once, whatever the target does
+says_what_it_waits_for()
+{
+    local pid status
+    (in_ns n1 "$HAWSER" lun show "$(url 5)" --timeout 10m) >waits.out 2>&1 </dev/null &
+    pid=$!
+    wait_until 20 grep -q 'waits for the answer of its target, at most 1200 s; Ctrl-C ends it' waits.out
+    tap_check "a wait says what for and how long" test $? -eq 0
+    kill -TERM "$pid" 2>/dev/null # a shell's background job ignores INT
+    wait "$pid"
+    status=$?
+    tap_check "a wait ends when it is told to" test "$status" -gt 128
+}
+
 wrong_places()
 {
     bad "a portal that does not answer" 5 'no answer' lun show "iscsi://10.77.0.99/$LAB_IQN/1" --timeout 700ms
@@ -252,6 +266,7 @@ wrong_places()
     san_ready
     kill -STOP "$TGT_PID"
     bad "a target that hangs" 5 'no answer' lun show "$(url 5)" --timeout 700ms
+    says_what_it_waits_for
     kill -CONT "$TGT_PID"
     wait_until 20 tgt_listens
 }

@@ -3,11 +3,12 @@
  * The verbs of `hawser lun` on a file, from the words to exit status and output:
  * cli/cmd_lun_init cli/cmd_lun_show cli/cmd_lun_list cli/cmd_lun_verify cli/cmd_lun_import
  * cli/cmd_lun_bench cli/cmd_lun_scan cli/cmd_lun_own, on top of cli/lun_open cli/lun_owner
- * cli/lun_probe cli/lun_view. Real targets are in the lab (tests/lab/test_cli.sh).
+ * cli/lun_probe cli/lun_view cli/lun_wait. Real targets are in the lab (tests/lab/test_cli.sh).
  */
 #include <config.h>
 
 #include "common/hw_call.h"
+#include "cli/lun_wait.h"
 #include "cli/lun_owner.h"
 
 #include "tests/unit/fail_alloc.h"
@@ -125,6 +126,34 @@ static void reserves_the_state_area(void)
     drop_lun();
 }
 
+static void tells_long_waits(void)
+{
+    char line[600] = "";
+    struct cli_wait wait;
+    FILE *told;
+    int fds[2];
+
+    CU_ASSERT_EQUAL_FATAL(pipe(fds), 0);
+    told = fdopen(fds[1], "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(told);
+    cli_wait_begin(&wait, told, "a LUN", "its target", 0, 60001);
+    CU_ASSERT_TRUE(wait.started);
+    CU_ASSERT_TRUE(read(fds[0], line, sizeof(line) - 1) > 0);
+    CU_ASSERT_STRING_EQUAL(line, "a LUN: waits for its target, at most 61 s; Ctrl-C ends it\n");
+    cli_wait_end(&wait);
+    cli_wait_begin(&wait, told, "a LUN", "its target", 3600000, 7200000);
+    cli_wait_end(&wait); /* it came before that */
+    cli_wait_begin(&wait, told, "a LUN", "its target", 700, 700);
+    CU_ASSERT_FALSE(wait.started); /* the failure comes as early as the line would */
+    cli_wait_end(&wait);
+    cli_wait_begin(&wait, NULL, "a LUN", "its target", 0, 1000);
+    CU_ASSERT_FALSE(wait.started);
+    cli_wait_end(&wait);
+    (void)fclose(told);
+    CU_ASSERT_EQUAL(read(fds[0], line, sizeof(line)), 0);
+    (void)close(fds[0]);
+}
+
 static void refuses_and_changes_nothing(void)
 {
     static const struct {
@@ -136,7 +165,10 @@ static void refuses_and_changes_nothing(void)
         { "lun init @ --cluster " CLUSTER, 2, "--max-memory: is missing" },
         { "lun init @ --max-memory 16M", 3, "which cluster" },
         { "lun init @ --max-memory 16M --cluster lab", 2, "is not a UUID" },
-        { "lun claim @", 3, "clusterd is not part of this version yet" },
+        { "lun claim @", 3, "(no --cluster --node --generation): clusterd is not part" },
+        { "lun claim @ --node 1 --cluster " CLUSTER, 3, "(no --generation)" },
+        { "lun claim @ --generation 1", 3, "(no --cluster --node)" },
+        { "lun show @ --timeout 9h", 2, "9h is not within 1ms to 1h" },
         { "lun claim @ --cluster " CLUSTER " --node 1 --generation 1", 3, "a file cannot be" },
         { "lun release @ --cluster " CLUSTER " --node 1 --generation 1", 3, "a file cannot be" },
         { "lun handover @ --cluster " CLUSTER " --node 1 --generation 1", 2, "--to: is missing" },
@@ -325,6 +357,7 @@ const struct unit_case unit_cases[] = {
     { "a file is laid out, shown, listed, verified", lays_out_and_shows },
     { "the state area is written, not only planned", reserves_the_state_area },
     { "what is wrong is refused, and nothing is changed", refuses_and_changes_nothing },
+    { "long waits are told of", tells_long_waits },
     { "an image is imported and read back", imports_and_reads_back },
     { "damage is found", finds_damage },
     { "bench reads, and writes only when asked", measures },

@@ -181,6 +181,14 @@ static void stops_for_help(void)
         { "tree", true, false, false },
         { "tree --help", true, false, true },
         { "tree plant --help", true, true, true },
+        { "-h", false, false, true },
+        { "help", false, false, true },
+        { "help tree", true, false, true },
+        { "help tree plant", true, true, true },
+        { "tree help", true, false, true },
+        { "tree help plant", true, true, true },
+        { "tree plant -h", true, true, true },
+        { "help --help", false, false, true },
     };
 
     for (unsigned i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
@@ -195,6 +203,25 @@ static void stops_for_help(void)
         CU_ASSERT_EQUAL(hw_option_given(&call, "help"), expected[i].asked);
         hw_call_free(&call);
     }
+}
+
+/* Behind a verb "help" may be a file's name; of a program that is one verb it is asked for. */
+static void tells_help_from_a_name(void)
+{
+    struct hw_call call = { 0 };
+    struct hw_error error = { 0 };
+    char buffer[256];
+
+    CU_ASSERT_EQUAL_FATAL(parse("tree plant help", buffer, &call, &error), 0);
+    CU_ASSERT_FALSE(call.wants_help);
+    CU_ASSERT_STRING_EQUAL(hw_argument(&call, 0), "help");
+    hw_call_free(&call);
+    CU_ASSERT_EQUAL_FATAL(parse("tree plant -- -h", buffer, &call, &error), 0);
+    CU_ASSERT_FALSE(call.wants_help);
+    hw_call_free(&call);
+    CU_ASSERT_EQUAL_FATAL(parse_for(&plain, "help", buffer, &call, &error), 0);
+    CU_ASSERT_TRUE(call.wants_help);
+    hw_call_free(&call);
 }
 
 static void refuses_what_is_wrong(void)
@@ -256,6 +283,7 @@ const struct unit_case unit_cases[] = {
     { "verbs are found by word or beginning", finds_verbs },
     { "arguments and options in any order", takes_arguments_and_options },
     { "help is asked for, or words stop early", stops_for_help },
+    { "help, or a name", tells_help_from_a_name },
     { "wrong usage is refused with one clear line", refuses_what_is_wrong },
     { "no memory is a failure that leaves nothing", survives_failed_allocations },
     { "a program whose verbs have no groups", finds_verbs_without_groups },

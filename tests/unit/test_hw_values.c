@@ -119,6 +119,29 @@ static void options_have_a_range(void)
     }
 }
 
+/* The bounds as they would be typed, with their unit. */
+static void ranges_have_units(void)
+{
+    static const struct hw_option one = { .name = "x", .argument = "N" };
+    struct hw_given_option given;
+    struct hw_call call = call_with(&one, "9h", &given);
+    struct hw_error error = { 0 };
+    uint64_t value = 0;
+
+    CU_ASSERT_EQUAL(hw_option_duration(&call, "x", 1, 3600000, &value, &error), -EINVAL);
+    CU_ASSERT_STRING_EQUAL(error.reason, "9h is not within 1ms to 1h");
+    hw_error_clear(&error);
+    CU_ASSERT_EQUAL(hw_option_duration(&call, "x", 1500, 90000, &value, &error), -EINVAL);
+    CU_ASSERT_STRING_EQUAL(error.reason, "9h is not within 1500ms to 90s");
+    hw_error_clear(&error);
+    call = call_with(&one, "0", &given);
+    CU_ASSERT_EQUAL(hw_option_size(&call, "x", 1, UINT64_C(64) << 40, &value, &error), -EINVAL);
+    CU_ASSERT_STRING_EQUAL(error.reason, "0 is not within 1 bytes to 64T");
+    hw_error_clear(&error);
+    CU_ASSERT_EQUAL(hw_option_size(&call, "x", 1 << 20, 1536 << 10, &value, &error), -EINVAL);
+    CU_ASSERT_STRING_EQUAL(error.reason, "0 is not within 1M to 1536K");
+}
+
 static void options_keep_their_default(void)
 {
     static const struct hw_option other = { .name = "other", .argument = "N" };
@@ -139,6 +162,7 @@ const struct unit_case unit_cases[] = {
     { "sizes", parses_sizes },
     { "durations", parses_durations },
     { "an option's value has a range", options_have_a_range },
+    { "a range is told with its unit", ranges_have_units },
     { "an option that is not given keeps its default", options_keep_their_default },
     { 0 },
 };

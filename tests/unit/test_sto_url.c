@@ -182,6 +182,33 @@ static void never_repeats_a_secret(void)
     }
 }
 
+static void names_a_secret_file(void)
+{
+    static const char *const wrong[] = { "iscsi://h/iqn.x/1?secret-file=",
+                                         "iscsi://h/iqn.x/1?secret-file",
+                                         "iscsi://h/iqn.x/1?secret-file=hunter2" };
+    struct sto_url url;
+    char printed[STO_URL_BYTES];
+
+    CU_ASSERT_EQUAL(
+        sto_url_parse("iscsi://u@h/iqn.x/1?secret-file=/etc/a%26b&header-digest=crc32c#disk", &url,
+                      NULL),
+        0);
+    CU_ASSERT_STRING_EQUAL(url.secret_file, "/etc/a&b");
+    CU_ASSERT_TRUE(url.header_digest);
+    CU_ASSERT_EQUAL(sto_url_print(&url, printed, sizeof(printed)), 0);
+    CU_ASSERT_PTR_NULL(strstr(printed, "secret"));
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct hw_error error = { 0 };
+        char line[HW_ERROR_LINE_BYTES];
+
+        CU_ASSERT_EQUAL(sto_url_parse(wrong[i], &url, &error), -EINVAL);
+        hw_error_line(&error, line, sizeof(line));
+        CU_ASSERT_PTR_NOT_NULL(strstr(line, "?secret-file=/"));
+        CU_ASSERT_PTR_NULL(strstr(line, "hunter2"));
+    }
+}
+
 static void option_ends_at_the_comma(void)
 {
     struct sto_url url = { 0 };
@@ -245,6 +272,7 @@ const struct unit_case unit_cases[] = {
     { "bad URLs are refused with a reason", refuses_with_reason },
     { "long URLs are refused", too_long_is_refused },
     { "no message repeats a secret", never_repeats_a_secret },
+    { "a URL may name the secret's file", names_a_secret_file },
     { "an option's value ends at the comma", option_ends_at_the_comma },
     { "printing needs room", print_needs_room },
     { "random changes are refused or survive a round trip", survives_random_changes },
