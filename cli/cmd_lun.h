@@ -18,6 +18,7 @@ int cmd_lun_claim(struct hw_call *call);    /* own a free LUN */
 int cmd_lun_takeover(struct hw_call *call); /* own a LUN instead of its present owner */
 int cmd_lun_handover(struct hw_call *call); /* the owner lets another node take over */
 int cmd_lun_release(struct hw_call *call);  /* the owner gives the LUN up */
+int cmd_lun_serve(struct hw_call *call);    /* hand the guest's disk to a QEMU */
 int cmd_lun_bench(struct hw_call *call);    /* throughput of a LUN */
 
 #endif

@@ -19,8 +19,8 @@
 enum { TIMEOUT_MS = 5000, TIMEOUT_MOST_MS = 3600 * 1000, SLOW_MS = 30000 };
 enum { TELL_MS = 2000 };
 
-static int parse_url(const struct hw_call *call, const char *text, struct sto_url *ret_url,
-                     struct hw_error *error)
+int cli_lun_url(const struct hw_call *call, const char *text, struct sto_url *ret_url,
+                struct hw_error *error)
 {
     const char *secret_file = hw_option_value(call, "secret-file", 0);
     int rc = sto_url_parse(text, ret_url, error);
@@ -49,7 +49,7 @@ int cli_lun_open(const struct hw_call *call, const char *text, unsigned flags,
     if (rc == 0)
         rc = hw_option_number(call, "node", 1, UINT16_MAX, &node, error);
     if (rc == 0)
-        rc = parse_url(call, text, &lun.url, error);
+        rc = cli_lun_url(call, text, &lun.url, error);
     if (rc < 0)
         return rc;
     lun.timeout_ms = (uint32_t)timeout_ms;

@@ -29,6 +29,12 @@ struct cli_lun {
 };
 
 /*
+ * Read the URL of a whole LUN, with --secret-file of the call. 0, or -EINVAL with the message.
+ */
+int cli_lun_url(const struct hw_call *call, const char *text, struct sto_url *ret_url,
+                struct hw_error *error);
+
+/*
  * Open the LUN that `text` names, with --secret-file, --node and --timeout of the call: logged in
  * on the data session and identified. 0, or -errno with the message in `error` and nothing to
  * close. Blocks at most about twice the time-out.

@@ -72,6 +72,21 @@ static const struct hw_option handover_options[] = {
     { .name = NULL },
 };
 
+static const struct hw_option serve_options[] = {
+    IDENTITY_OPTIONS,
+    { .name = "takeover", .help = "take it over from another node, if another owns it" },
+    { .name = "discard-state", .help = "give up a saved state that waits on the LUN" },
+    { .name = "directory",
+      .argument = "DIR",
+      .help = "where the sockets are (/run/hawser/serve-PID)" },
+    { .name = "qemu-user",
+      .argument = "USER",
+      .help = "the user that QEMU runs as, such as libvirt-qemu (the caller)" },
+    { .name = "no-sandbox", .help = "let the server keep the caller's rights, for debugging" },
+    TIMEOUT_OPTION,
+    { .name = NULL },
+};
+
 static const struct hw_option list_options[] = {
     { .name = "from",
       .argument = "FILE",
@@ -194,6 +209,24 @@ const struct hw_verb cli_verbs_lun[] = {
               "the registration. Refuses if another node owns the LUN, or none does.",
       .options = identity_options,
       .run = HW_RUN(cmd_lun_release) },
+    { .path = "lun serve",
+      .arguments = "URL",
+      .summary = "hand the guest disk to a QEMU of your own",
+      .text =
+          "Starts hawser-lun(8), which claims the LUN and serves its guest disk as a "
+          "vhost-user-blk "
+          "socket, and prints the options and libvirt elements that connect a QEMU to it. Stays, "
+          "tells what happens, and starts the server again when it dies: the guest only waits. "
+          "Ctrl-C releases the LUN; a second one does not wait for that, and leaves it claimed.\n"
+          "\n"
+          "While another node owns the LUN nothing is served; --takeover takes it away from it. "
+          "When the LUN is lost to another node the guest's requests wait, and nothing of them is "
+          "written: stop that QEMU. A saved state that waits on the LUN is refused, unless "
+          "--discard-state gives it up. A file: URL is served too, without an owner.",
+      .example = "hawser lun serve iscsi://10.77.0.100/iqn.2026-11.lab:san/1 --node 1 "
+                 "--generation 16 --cluster 6b1f0c5e-8f0a-4d1e-9d5a-0c2b7a3e4f11",
+      .options = serve_options,
+      .run = HW_RUN(cmd_lun_serve) },
     { .path = "lun bench",
       .arguments = "URL",
       .summary = "measure sequential and random throughput of a LUN",

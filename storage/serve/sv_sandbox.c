@@ -9,6 +9,7 @@
 #include "storage/serve/sv_sandbox.h"
 
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -40,6 +41,10 @@ static const struct hw_sandbox_call calls[] = {
     /* sessions; landlock knows the ports */
     { .name = "socket", .tests = { { HW_SANDBOX_IS, 0, AF_INET } } },
     { .name = "socket", .tests = { { HW_SANDBOX_IS, 0, AF_INET6 } } },
+    /* getaddrinfo(3) of a portal's address asks which families the host has: reading needs no
+     * right, changing needs one that was given up */
+    { .name = "socket",
+      .tests = { { HW_SANDBOX_IS, 0, AF_NETLINK }, { HW_SANDBOX_IS, 2, NETLINK_ROUTE } } },
     { .name = "connect" },
     { .name = "getsockopt" },
     { .name = "setsockopt" },

@@ -8,6 +8,7 @@
 #include "storage/serve/sv_server_priv.h"
 
 #include <errno.h>
+#include <iscsi/iscsi.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -190,6 +191,7 @@ int sv_server_lock_in(struct sv_server *server, struct hw_error *error)
                               "iscsiadm: not locked in"));
     sv_lease_raise_limits();
     json_object_seed(0); /* reads /dev/urandom, once */
+    iscsi_destroy_context(iscsi_create_context("iqn.2026-11.hawser:none")); /* likewise */
     if (sandbox)
         rc = enter(server, error);
     if (rc == 0 && server->lease != NULL && sv_lease_start(server->lease) < 0)

@@ -103,5 +103,5 @@ const struct hw_program sv_program = {
     .verbs = verbs,
     .common_options = common_options,
     .exit_statuses = hw_exit_statuses,
-    .see_also = "hawser-lun(1), hawser(1)",
+    .see_also = "hawser(1), hawser-lun(1)",
 };

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The loop of `lun serve`: signals, the server's control socket, and when to start it again.
+ */
+#include "config.h"
+
+#include "cli/serve_run.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/lun_owner.h"
+#include "cli/serve_text.h"
+#include "common/hw_clock.h"
+
+enum { CONNECT_EVERY_MS = 20, STOP_MS = 30000, RESTART_MS = 200, RESTART_MOST_MS = 10000 };
+enum { STEADY_MS = 10000 };
+
+static int64_t now_ms(void)
+{
+    return hw_clock_now_ms(hw_clock_boottime());
+}
+
+static void say(struct cli_serve *serve, const char *order)
+{
+    if (serve->control_fd >= 0)
+        (void)send(serve->control_fd, order, strlen(order), MSG_NOSIGNAL);
+}
+
+static void end(struct cli_serve *serve, int status)
+{
+    serve->over = true;
+    if (serve->status == 0)
+        serve->status = status;
+}
+
+/* --- the server --- */
+
+static void start(struct cli_serve *serve)
+{
+    serve->restart_at_ms = 0;
+    serve->started_ms = now_ms();
+    serve->child = cli_serve_start(&serve->command);
+    if (serve->child > 0)
+        return;
+    (void)hw_error_set(&serve->error, HW_ERROR_FAILED, (int)-serve->child, "hawser-lun",
+                       "cannot be started", "see how many processes there are");
+    serve->child = 0;
+    end(serve, HW_ERROR_FAILED);
+}
+
+void cli_serve_disconnect(struct cli_serve *serve)
+{
+    if (serve->control_fd >= 0)
+        (void)close(serve->control_fd);
+    serve->control_fd = -1;
+    serve->have = 0;
+}
+
+static void died(struct cli_serve *serve, int status)
+{
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+
+    serve->child = 0;
+    cli_serve_disconnect(serve);
+    if (serve->stopping || serve->refused) {
+        end(serve, 0);
+        return;
+    }
+    /* it said why itself, on standard error: again would end alike */
+    if (WIFEXITED(status) && code != 0) {
+        end(serve, code <= HW_ERROR_TIMED_OUT ? code : HW_ERROR_FAILED);
+        return;
+    }
+    if (now_ms() - serve->started_ms >= STEADY_MS)
+        serve->restart_ms = RESTART_MS;
+    serve->restart_at_ms = now_ms() + serve->restart_ms;
+    (void)fprintf(serve->call->err,
+                  "%s: hawser-lun ended (%s %d): started again, the guest waits\n", serve->name,
+                  WIFEXITED(status) ? "status" : "signal",
+                  WIFEXITED(status) ? code : WTERMSIG(status));
+    serve->restart_ms *= 2;
+    if (serve->restart_ms > RESTART_MOST_MS)
+        serve->restart_ms = RESTART_MOST_MS;
+}
+
+/* --- what it tells --- */
+
+static void refuse(struct cli_serve *serve, const json_t *event)
+{
+    const char *reason = json_string_value(json_object_get(event, "reason"));
+    const char *detail = json_string_value(json_object_get(event, "detail"));
+    const char *key = json_string_value(json_object_get(event, "key"));
+    struct cli_owner owner = { 0 };
+
+    for (int i = 0; i < (int)STO_OWN_REASON_COUNT; i++)
+        if (reason != NULL && strcmp(reason, sto_own_reason_name((enum sto_own_reason)i)) == 0)
+            owner.reason = (enum sto_own_reason)i;
+    (void)snprintf(owner.detail, sizeof(owner.detail), "%s", detail != NULL ? detail : "");
+    owner.key = key != NULL ? strtoull(key, NULL, 16) : 0;
+    (void)cli_owner_fail(serve->name, &owner, &serve->error);
+    serve->status = hw_error_exit_status(&serve->error);
+    serve->refused = true;
+    say(serve, "{\"command\":\"quit\"}\n");
+}
+
+static void gate(struct cli_serve *serve, const char *state, const char *reason)
+{
+    if (strcmp(state, "open") == 0 && !serve->shown) {
+        serve->shown = true;
+        if (serve->json)
+            (void)fprintf(serve->call->out, "{\"event\":\"serving\",\"socket\":\"%s\"}\n",
+                          serve->paths.disk);
+        else
+            cli_serve_print_use(serve->call->out, serve->paths.disk);
+        (void)fflush(serve->call->out);
+    }
+    if (strcmp(reason, "unsettled-state") == 0)
+        say(serve, "{\"command\":\"discard-state\"}\n"); /* nothing is lost by it */
+    if (strcmp(reason, "saved-state") == 0 && !serve->shown) {
+        (void)hw_error_set(&serve->error, HW_ERROR_REFUSED, EBUSY, serve->name,
+                           "a saved state on the LUN waits to be restored",
+                           "restore its VM, or give the state up with --discard-state");
+        serve->status = HW_ERROR_REFUSED;
+        serve->refused = true;
+        say(serve, serve->wish.owned ? "{\"command\":\"release\",\"id\":\"stop\"}\n"
+                                     : "{\"command\":\"quit\"}\n");
+    }
+}
+
+/* An answer: the only one waited for is that of our release. */
+static void answered(struct cli_serve *serve, const json_t *answer)
+{
+    const json_t *error = json_object_get(answer, "error");
+    const char *id = json_string_value(json_object_get(answer, "id"));
+
+    if (error != NULL)
+        (void)fprintf(serve->call->err, "hawser: %s: %s; %s\n",
+                      json_string_value(json_object_get(error, "object")),
+                      json_string_value(json_object_get(error, "reason")),
+                      json_string_value(json_object_get(error, "remedy")));
+    if (id != NULL && strcmp(id, "stop") == 0) {
+        if (error != NULL && serve->status == 0)
+            serve->status = HW_ERROR_FAILED;
+        say(serve, "{\"command\":\"quit\"}\n");
+    }
+}
+
+static void heard(struct cli_serve *serve, const json_t *line)
+{
+    const char *event = json_string_value(json_object_get(line, "event"));
+    const char *state = json_string_value(json_object_get(line, "gate"));
+    const char *reason = json_string_value(json_object_get(line, "reason"));
+
+    if (event != NULL && serve->json) {
+        (void)json_dumpf(line, serve->call->out, JSON_COMPACT);
+        (void)fputc('\n', serve->call->out);
+        (void)fflush(serve->call->out);
+    } else if (event != NULL && !(strcmp(event, "refused") == 0 && !serve->shown)) {
+        cli_serve_print_event(serve->call->out, serve->name, line);
+    }
+    if (event != NULL && strcmp(event, "refused") == 0 && !serve->shown && !serve->refused)
+        refuse(serve, line);
+    if (state != NULL && reason != NULL && !serve->stopping && !serve->refused)
+        gate(serve, state, reason);
+    /* the status that was asked for at first holds a refusal that came before we listened */
+    if (event == NULL && json_object_get(line, "refused") != NULL && !serve->shown &&
+        !serve->refused)
+        refuse(serve, json_object_get(line, "refused"));
+    if (event == NULL)
+        answered(serve, line);
+}
+
+static void read_lines(struct cli_serve *serve)
+{
+    ssize_t got = recv(serve->control_fd, serve->line + serve->have,
+                       CLI_SERVE_LINE_BYTES - serve->have, MSG_DONTWAIT);
+    char *end_of_line;
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        cli_serve_disconnect(serve);
+        return;
+    }
+    serve->have += (size_t)got;
+    while ((end_of_line = memchr(serve->line, '\n', serve->have)) != NULL) {
+        const size_t bytes = (size_t)(end_of_line - serve->line);
+        json_t *line = json_loadb(serve->line, bytes, 0, NULL);
+
+        if (line != NULL)
+            heard(serve, line);
+        json_decref(line);
+        if (serve->control_fd < 0)
+            return;
+        serve->have -= bytes + 1;
+        memmove(serve->line, end_of_line + 1, serve->have);
+    }
+    if (serve->have == CLI_SERVE_LINE_BYTES)
+        serve->have = 0; /* longer than anything it says */
+}
+
+static void connect_to(struct cli_serve *serve)
+{
+    int fd = cli_serve_connect(&serve->paths, serve->child);
+
+    if (fd < 0)
+        return;
+    serve->control_fd = fd;
+    say(serve, "{\"command\":\"events\"}\n{\"command\":\"status\"}\n");
+}
+
+/* --- the end --- */
+
+static void stop(struct cli_serve *serve)
+{
+    if (serve->child == 0) {
+        end(serve, 0);
+        return;
+    }
+    if (serve->stopping || serve->control_fd < 0) { /* the second time, or it cannot hear */
+        (void)kill(serve->child, serve->stopping ? SIGKILL : SIGTERM);
+        serve->stopping = true;
+        serve->stop_at_ms = now_ms() + STOP_MS;
+        return;
+    }
+    serve->stopping = true;
+    serve->stop_at_ms = now_ms() + STOP_MS;
+    if (!serve->json)
+        (void)fprintf(serve->call->err, "%s: ends%s\n", serve->name,
+                      serve->wish.owned ? ", and releases the LUN" : "");
+    say(serve, serve->wish.owned ? "{\"command\":\"release\",\"id\":\"stop\"}\n"
+                                 : "{\"command\":\"quit\"}\n");
+}
+
+static void too_late(struct cli_serve *serve)
+{
+    (void)hw_error_setf(&serve->error, HW_ERROR_TIMED_OUT, ETIMEDOUT, serve->name,
+                        "see its owner with 'lun show', then 'lun release'",
+                        "was not released within %d s: it stays claimed", STOP_MS / 1000);
+    serve->status = HW_ERROR_TIMED_OUT;
+    (void)kill(serve->child, SIGKILL);
+    serve->stop_at_ms = 0;
+}
+
+static void read_signals(struct cli_serve *serve)
+{
+    struct signalfd_siginfo info;
+    int status;
+
+    while (read(serve->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        if (info.ssi_signo != SIGCHLD)
+            stop(serve);
+    if (serve->child > 0 && waitpid(serve->child, &status, WNOHANG) == serve->child)
+        died(serve, status);
+}
+
+static int64_t wait_ms(const struct cli_serve *serve)
+{
+    int64_t until_ms = INT64_MAX;
+
+    if (serve->child > 0 && serve->control_fd < 0)
+        return CONNECT_EVERY_MS;
+    if (serve->restart_at_ms != 0)
+        until_ms = serve->restart_at_ms;
+    if (serve->stop_at_ms != 0 && serve->stop_at_ms < until_ms)
+        until_ms = serve->stop_at_ms;
+    if (until_ms == INT64_MAX)
+        return -1;
+    return until_ms > now_ms() ? until_ms - now_ms() : 0;
+}
+
+void cli_serve_run(struct cli_serve *serve)
+{
+    serve->restart_ms = RESTART_MS;
+    start(serve);
+    while (!serve->over) {
+        struct pollfd fds[] = { { .fd = serve->signal_fd, .events = POLLIN },
+                                { .fd = serve->control_fd, .events = POLLIN } };
+
+        (void)poll(fds, 2, (int)wait_ms(serve));
+        if (fds[1].revents != 0)
+            read_lines(serve);
+        if (fds[0].revents != 0)
+            read_signals(serve);
+        if (!serve->over && serve->child > 0 && serve->control_fd < 0)
+            connect_to(serve);
+        if (!serve->over && serve->restart_at_ms != 0 && now_ms() >= serve->restart_at_ms)
+            start(serve);
+        if (!serve->over && serve->stop_at_ms != 0 && now_ms() >= serve->stop_at_ms)
+            too_late(serve);
+    }
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A server under the care of `lun serve`. The owner fills in the first part; the rest is the
+ * loop's.
+ */
+#ifndef CLI_SERVE_RUN_H
+#define CLI_SERVE_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cli/serve_child.h"
+#include "common/hw_call.h"
+#include "common/hw_error.h"
+
+enum { CLI_SERVE_LINE_BYTES = 16384 };
+
+struct cli_serve {
+    struct hw_call *call;
+    const char *name;
+    struct cli_serve_wish wish;
+    struct cli_serve_paths paths;
+    struct cli_serve_command command;
+    bool made_directory, json;
+    bool shown, stopping, refused, over;
+    int signal_fd;    /* of SIGINT, SIGTERM and SIGCHLD, which are blocked */
+    int directory_fd; /* locked: nobody else serves there */
+    int control_fd;   /* -1: not connected */
+    pid_t child;
+    int64_t started_ms, restart_at_ms, stop_at_ms; /* 0: no */
+    int64_t restart_ms;
+    int status;
+    struct hw_error error;
+    char line[CLI_SERVE_LINE_BYTES];
+    size_t have;
+};
+
+/*
+ * Start the server and stay until it is stopped by a signal, refuses, or cannot go on: `status` is
+ * the exit status, `error` the message if there is one to tell. A server that dies is started again
+ * with the same words.
+ */
+void cli_serve_run(struct cli_serve *serve);
+/* Close its control socket, if it is open. */
+void cli_serve_disconnect(struct cli_serve *serve);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Texts only. The QEMU options are those of QEMU 7.2 and later; the libvirt elements those of
+ * "vhostuser" disks (libvirt 7.1 and later).
+ */
+#include "config.h"
+
+#include "cli/serve_text.h"
+
+#include <string.h>
+
+void cli_serve_print_use(FILE *out, const char *socket)
+{
+    (void)fprintf(out,
+                  "QEMU (its memory must be shared; -m as in size=):\n"
+                  "  -m 2G -object memory-backend-memfd,id=hawser-mem,size=2G,share=on \\\n"
+                  "  -machine memory-backend=hawser-mem \\\n"
+                  "  -chardev socket,id=hawser0,path=%s,reconnect=1 \\\n"
+                  "  -device vhost-user-blk-pci,chardev=hawser0\n"
+                  "libvirt (in <domain>, and in its <devices>):\n"
+                  "  <memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>\n"
+                  "  <disk type='vhostuser' device='disk'>\n"
+                  "    <driver name='qemu' type='raw'/>\n"
+                  "    <source type='unix' path='%s'>\n"
+                  "      <reconnect enabled='yes' timeout='1'/>\n"
+                  "    </source>\n"
+                  "    <target dev='vda' bus='virtio'/>\n"
+                  "  </disk>\n",
+                  socket, socket);
+    (void)fflush(out);
+}
+
+static const char *word(const json_t *event, const char *name)
+{
+    const char *text = json_string_value(json_object_get(event, name));
+
+    return text != NULL ? text : "";
+}
+
+static void print_gate(FILE *out, const char *name, const json_t *event)
+{
+    const char *gate = word(event, "gate");
+
+    if (strcmp(gate, "open") == 0)
+        (void)fprintf(out, "%s: open: requests pass\n", name);
+    else if (strcmp(gate, "dead") == 0)
+        (void)fprintf(out, "%s: shut for good: %s\n", name, word(event, "text"));
+    else
+        (void)fprintf(out, "%s: requests wait: %s\n", name, word(event, "text"));
+}
+
+void cli_serve_print_event(FILE *out, const char *name, const json_t *event)
+{
+    const char *what = word(event, "event"), *detail = word(event, "detail");
+
+    if (strcmp(what, "gate") == 0)
+        print_gate(out, name, event);
+    else if (strcmp(what, "owned") == 0)
+        (void)fprintf(out, "%s: owned, generation %" JSON_INTEGER_FORMAT ", key %s\n", name,
+                      json_integer_value(json_object_get(event, "generation")), word(event, "key"));
+    else if (strcmp(what, "client") == 0 || strcmp(what, "client-gone") == 0)
+        (void)fprintf(out, "%s: %s\n", word(event, "socket"), word(event, "text"));
+    else if (strcmp(what, "refused") == 0 || strcmp(what, "lost") == 0 ||
+             strcmp(what, "held-up") == 0 || strcmp(what, "suspended") == 0)
+        (void)fprintf(out, "%s: %s: %s%s%s%s%s\n", name, what, word(event, "text"),
+                      word(event, "key")[0] != '\0' ? ": " : "", word(event, "key"),
+                      detail[0] != '\0' ? ": " : "", detail);
+    (void)fflush(out);
+}

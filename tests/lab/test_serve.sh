@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# `hawser lun serve` over a real target, with hawser's own front end as its QEMU: served, killed and started again, taken
+# over by another node, released; and what it refuses.
+set -u
+
+HW_TOP_SRCDIR=${HW_TOP_SRCDIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
+# shellcheck source=SCRIPTDIR/rig
+. "$HW_TOP_SRCDIR/tests/lab/rig"
+
+HAWSER=$HW_PLAIN_BUILDDIR/cli/hawser
+SERVE_PID=
+
+# as NODE GENERATION: the options that say who acts
+as()
+{
+    printf -- '--cluster %s --node %s --generation %s' "$LAB_CLUSTER" "$1" "$2"
+}
+
+# serve NODE WORDS...: in the background; its output is in serve.out
+serve()
+{
+    local node=$1
+    shift
+    : >serve.out
+    (in_ns "$node" "$HAWSER" lun serve "$@" --directory "$PWD/serve") >serve.out 2>&1 </dev/null &
+    SERVE_PID=$!
+}
+
+says()
+{
+    wait_until 30 grep -q -- "$1" serve.out
+}
+
+# serve_ends SIGNAL: sets STATUS
+serve_ends()
+{
+    [ "$1" = none ] || kill "-$1" "$SERVE_PID"
+    wait "$SERVE_PID"
+    STATUS=$?
+}
+
+# server_pid: of hawser-lun, whose parent is the command
+server_pid()
+{
+    pgrep -P "$SERVE_PID" -x hawser-lun
+}
+
+drive()
+{
+    timeout 60 "$LAB_BIN/vhdrive" "$PWD/serve/disk" "$1"
+}
+
+show()
+{
+    ns_run n3 "$HAWSER" lun show "$url"
+}
+
+# refused NAME STATUS PATTERN WORDS...: one line, and the sockets' folder is gone again
+refused()
+{
+    local name=$1 want=$2 pattern=$3
+    shift 3
+    ns_run n1 "$HAWSER" lun serve "$@" --directory "$PWD/refused" >refused.out 2>&1 </dev/null
+    STATUS=$?
+    if [ "$STATUS" -eq "$want" ] && grep -qE -- "$pattern" refused.out && [ ! -e refused ]; then
+        tap_ok "$name"
+    else
+        tap_not_ok "$name" "exit status $STATUS, wanted $want and /$pattern/
+$(cat refused.out)"
+    fi
+}
+
+a_file()
+{
+    truncate -s 8M file.img
+    serve n1 "file:$PWD/file.img"
+    tap_check "a file is served, and the lines for a QEMU are printed" says 'vhost-user-blk-pci,chardev=hawser0'
+    tap_check "libvirt's too" says "<source type='unix' path='$PWD/serve/disk'>"
+    tap_check "a front end drives it" drive 16384
+    tap_is "a second one of the same folder is refused" \
+        "$(ns_run n1 "$HAWSER" lun serve "file:$PWD/file.img" --directory "$PWD/serve" 2>&1)" \
+        "hawser: $PWD/serve: is used by another 'lun serve'; name another one with --directory"
+    refused "a second one of the same file" 3 'acts on it on this host' "file:$PWD/file.img"
+    serve_ends TERM
+    tap_is "it ends in order, and leaves nothing" "$STATUS $([ -e serve ] && echo left)" "0 "
+    refused "a file that is not there" 1 'cannot be opened|No such file|does not exist' "file:$PWD/none.img"
+}
+
+a_shared_lun()
+{
+    local sectors pid
+    ns_run n1 "$HAWSER" lun init "$url" --max-memory 16M --cluster "$LAB_CLUSTER" >init.out 2>&1
+    tap_is "the LUN is laid out" "$?" 0
+    refused "nobody says who acts" 3 'no --cluster --node --generation' "$url"
+    # shellcheck disable=SC2046
+    serve n1 "$url" $(as 1 16)
+    tap_check "it is served" says 'vhost-user-blk-pci'
+    sectors=$(ns_run n3 "$HAWSER" lun show "$url" --json | jq -r '.areas.disk.bytes // empty')
+    : "${sectors:=$(sgdisk -i 2 -p disk1 2>/dev/null | awk '/Partition size/ { print $3 * 512 }')}"
+    tap_check "a front end drives it" drive $((sectors / 512))
+    show >show.out 2>&1
+    tap_check "its owner is seen" grep -q 'node 1' show.out
+    # shellcheck disable=SC2046
+    refused "another node's serve" 3 'node 1|held by|owns' "$url" $(as 2 32)
+    pid=$(server_pid)
+    kill -KILL "$pid"
+    tap_check "it dies and is started again" says 'hawser-lun ended (signal 9): started again'
+    tap_check "and serves again" wait_until 30 drive $((sectors / 512))
+    # shellcheck disable=SC2046
+    tap_check "another node takes the LUN over" ns_run n2 "$HAWSER" lun takeover "$url" $(as 2 64)
+    tap_check "that is told" says 'lost:'
+    tap_comment "$(tail -n 3 serve.out | tr '\n' ' ')"
+    serve_ends TERM
+    serve_ends none
+    show >show.out 2>&1
+    tap_check "the new owner keeps it" grep -q 'node 2' show.out
+    # shellcheck disable=SC2046
+    ns_run n2 "$HAWSER" lun release "$url" $(as 2 80) >/dev/null 2>&1
+    # shellcheck disable=SC2046
+    serve n1 "$url" $(as 1 96)
+    says 'vhost-user-blk-pci'
+    serve_ends TERM
+    tap_is "stopped, it releases the LUN" "$STATUS" 0
+    show >show.out 2>&1
+    tap_check "nobody owns it then" grep -qiE 'free|nobody' show.out
+}
+
+main()
+{
+    lab_need sgdisk jq pgrep
+    lab_enter "$@"
+    trap 'san_stop' EXIT
+    LAB_DISK_MIB=64
+    if ! { lab_setup && san_start; }; then
+        tap_not_ok "the target starts"
+        tap_done
+    fi
+    url=$(url 1)
+    a_file
+    a_shared_lun
+    tap_done
+}
+
+main "$@"
