@@ -42,7 +42,6 @@ struct lab_guest_request {
     uint8_t *buffer;
     uint64_t lba, count, number;
     bool out;
-    void *disk; /* the disk's own, set by it */
 };
 
 enum { LAB_GUEST_MEMORY_BYTES = 2 * LAB_GUEST_DEPTH * LAB_GUEST_RUN_BYTES };

@@ -13,14 +13,13 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <uuid/uuid.h>
 
-#include "lab_guest.h"
+#include "lab_words.h"
 #include "storage/sto_url.h"
 
 struct options {
@@ -42,20 +41,6 @@ struct lab {
     uint32_t generation;
 };
 
-static void say(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void say(const char *event, const char *format, ...)
-{
-    va_list arguments;
-
-    (void)printf("{\"event\": \"%s\"", event);
-    va_start(arguments, format);
-    (void)vprintf(format, arguments);
-    va_end(arguments);
-    (void)printf("}\n");
-    (void)fflush(stdout);
-}
-
 static void end(struct lab *lab, int status)
 {
     lab->ended = true;
@@ -68,7 +53,8 @@ static void owned(struct lab *lab, const struct sto_owner_notice *notice)
 
     if (lab->guest.generation == 0) /* the guest is the same one behind every reconnect */
         lab->guest.generation = notice->generation;
-    say("owned",
+    lab_say(
+        "owned",
         ", \"generation\": %" PRIu32 ", \"takeover_us\": %" PRId64 ", \"open_us\": %" PRId64,
         notice->generation, (sto_own_verified_ns(own) - sto_own_registered_ns(own)) / 1000,
         (hw_clock_now_ns(sto_lun_clock(sto_owner_lun(lab->owner))) - sto_own_registered_ns(own)) /
@@ -88,48 +74,29 @@ static void noticed(void *context, const struct sto_owner_notice *notice)
         owned(lab, notice);
         break;
     case STO_OWN_NOTICE_REFUSED:
-        say(not_proven ? "not-proven" : "refused",
-            ", \"reason\": \"%s\", \"key\": \"%s\", \"generation\": %" PRIu32
-            ", \"detail\": \"%s\"",
-            reason, key, notice->generation, notice->detail);
+        lab_say(not_proven ? "not-proven" : "refused",
+                ", \"reason\": \"%s\", \"key\": \"%s\", \"generation\": %" PRIu32
+                ", \"detail\": \"%s\"",
+                reason, key, notice->generation, notice->detail);
         end(lab, not_proven ? 5 : 3);
         break;
     case STO_OWN_NOTICE_LOST:
-        say("lost", ", \"reason\": \"%s\", \"key\": \"%s\"", reason, key);
+        lab_say("lost", ", \"reason\": \"%s\", \"key\": \"%s\"", reason, key);
         break;
     case STO_OWN_NOTICE_HANDED:
-        say("handed", ", \"generation\": %" PRIu32, notice->generation);
+        lab_say("handed", ", \"generation\": %" PRIu32, notice->generation);
         break;
     case STO_OWN_NOTICE_LEFT:
-        say("left", ", \"reason\": \"%s\"", reason);
+        lab_say("left", ", \"reason\": \"%s\"", reason);
         if (notice->reason == STO_OWN_REASON_RELEASED)
             end(lab, 0);
         break;
     case STO_OWN_NOTICE_HELD_UP:
-        say(not_proven ? "not-proven" : "held-up", ", \"reason\": \"%s\", \"detail\": \"%s\"",
-            reason, notice->detail);
+        lab_say(not_proven ? "not-proven" : "held-up", ", \"reason\": \"%s\", \"detail\": \"%s\"",
+                reason, notice->detail);
         break;
     case STO_OWN_NOTICE_SUSPENDED:
-        say("suspended", ", \"reason\": \"%s\", \"detail\": \"%s\"", reason, notice->detail);
-        break;
-    }
-}
-
-static void guest_said(void *context, enum lab_guest_event event, uint64_t number, const char *why)
-{
-    (void)context;
-    switch (event) {
-    case LAB_GUEST_WRITTEN:
-        say("written", ", \"seq\": %" PRIu64, number);
-        break;
-    case LAB_GUEST_FILLED:
-        say("filled", ", \"blocks\": %" PRIu64, number);
-        break;
-    case LAB_GUEST_VERIFIED:
-        say("verified", ", \"foreign\": %" PRIu64, number);
-        break;
-    case LAB_GUEST_FAILED:
-        say("failed", ", \"seq\": %" PRIu64 ", \"reason\": \"%s\"", number, why);
+        lab_say("suspended", ", \"reason\": \"%s\", \"detail\": \"%s\"", reason, notice->detail);
         break;
     }
 }
@@ -175,53 +142,20 @@ static int disk_submit(void *context, struct lab_guest_request *one, enum sto_op
     return sto_owner_submit(lab->owner, request);
 }
 
-static void obey(struct lab *lab, const char *line)
+/* Of standard input; its end is "quit". */
+static void obey(void *context, const char *line)
 {
-    uint64_t lba, count, sequence;
+    struct lab *lab = context;
     unsigned node = 0;
 
     if (strcmp(line, "quit") == 0)
         end(lab, 0);
-    else if (strcmp(line, "fill") == 0)
-        lab_guest_fill(&lab->guest);
-    else if (strcmp(line, "flood") == 0)
-        lab_guest_flood(&lab->guest);
-    else if (strcmp(line, "verify") == 0)
-        lab_guest_verify(&lab->guest);
     else if (strcmp(line, "release") == 0)
         sto_owner_release(lab->owner);
     else if (strcmp(line, "handover") == 0 || sscanf(line, "handover %u", &node) == 1)
         sto_owner_hand_over(lab->owner, (uint16_t)node);
-    else if (sscanf(line, "write %" SCNu64 " %" SCNu64 " %" SCNu64, &lba, &count, &sequence) == 3)
-        lab_guest_write(&lab->guest, lba, count, sequence);
-    else
-        say("usage", ", \"reason\": \"unknown command\"");
-}
-
-/* Whole lines of standard input, without blocking; its end is `quit`. */
-static void read_commands(struct lab *lab, char *buffer, size_t size, size_t *fill)
-{
-    ssize_t got = read(STDIN_FILENO, buffer + *fill, size - 1 - *fill);
-    char *newline;
-
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (got <= 0) {
-        end(lab, 0);
-        return;
-    }
-    *fill += (size_t)got;
-    buffer[*fill] = '\0';
-    while ((newline = memchr(buffer, '\n', *fill)) != NULL) {
-        size_t taken = (size_t)(newline - buffer) + 1;
-
-        *newline = '\0';
-        obey(lab, buffer);
-        memmove(buffer, buffer + taken, *fill - taken);
-        *fill -= taken;
-    }
-    if (*fill == size - 1)
-        *fill = 0; /* no command is that long */
+    else if (!lab_words_for_guest(&lab->guest, line))
+        lab_say("usage", ", \"reason\": \"unknown command\"");
 }
 
 /* The machine's moves on standard error, for whoever reads a red round. */
@@ -240,8 +174,7 @@ static void trace(struct lab *lab)
 
 static void loop(struct lab *lab)
 {
-    char buffer[4096];
-    size_t fill = 0;
+    struct lab_words words = { .fill = 0 };
 
     while (!lab->ended) {
         struct pollfd fds[2] = {
@@ -252,8 +185,8 @@ static void loop(struct lab *lab)
         (void)poll(fds, 2, sto_owner_timeout_ms(lab->owner));
         sto_owner_service(lab->owner, fds[0].revents);
         trace(lab);
-        if (fds[1].revents != 0)
-            read_commands(lab, buffer, sizeof(buffer), &fill);
+        if (fds[1].revents != 0 && !lab_words_read(&words, obey, lab))
+            end(lab, 0);
     }
 }
 
@@ -383,7 +316,7 @@ int main(int argc, char **argv)
     if (disk.memory == NULL || sto_owner_new(lun, &config, &callbacks, &lab.owner) < 0)
         return 1;
     lab.layout = options.record;
-    lab_guest_init(&lab.guest, &disk, (uint16_t)options.node, guest_said, NULL);
+    lab_guest_init(&lab.guest, &disk, (uint16_t)options.node, lab_say_guest, NULL);
     (void)fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
     grant.generation = options.generation;
     grant.takeover = !options.claim;

@@ -14,7 +14,6 @@
 #include <jansson.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lab_guest.h"
+#include "lab_words.h"
 #include "storage/vhost/vh_drive.h"
 
 enum { WATCHED = 8, ARGUMENTS = 40, PATH_BYTES = 100, QUEUE_SIZE = 64, RETRY_MS = 20 };
@@ -58,20 +57,6 @@ struct served {
     bool ended;
     int status;
 };
-
-static void say(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void say(const char *event, const char *format, ...)
-{
-    va_list arguments;
-
-    (void)printf("{\"event\": \"%s\"", event);
-    va_start(arguments, format);
-    (void)vprintf(format, arguments);
-    va_end(arguments);
-    (void)printf("}\n");
-    (void)fflush(stdout);
-}
 
 static void end(struct served *served, int status)
 {
@@ -140,7 +125,7 @@ static void start_child(struct served *served)
     served->child = fork();
     if (served->child == 0)
         exec_child(served);
-    say("started", ", \"pid\": %d", (int)served->child);
+    lab_say("started", ", \"pid\": %d", (int)served->child);
 }
 
 static void reap(struct served *served)
@@ -151,7 +136,7 @@ static void reap(struct served *served)
         return;
     served->child = 0;
     served->child_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    say("server-ended", ", \"server-status\": %d", served->child_status);
+    lab_say("server-ended", ", \"server-status\": %d", served->child_status);
 }
 
 /* --- its events --- */
@@ -169,7 +154,7 @@ static void owned(struct served *served, uint32_t generation)
     if (served->guest.generation == 0)
         served->guest.generation = generation;
     if (served->drive_up)
-        say("owned", ", \"generation\": %" PRIu32, generation);
+        lab_say("owned", ", \"generation\": %" PRIu32, generation);
     else
         served->owned_generation = generation;
 }
@@ -184,10 +169,10 @@ static void owner_event(struct served *served, const char *name, const json_t *e
         owned(served, (uint32_t)generation);
         return;
     }
-    say(not_proven && strcmp(name, "suspended") != 0 ? "not-proven" : name,
-        ", \"reason\": \"%s\", \"key\": \"%s\", \"detail\": \"%s\", \"generation\": "
-        "%" JSON_INTEGER_FORMAT,
-        reason, word(event, "key"), word(event, "detail"), generation);
+    lab_say(not_proven && strcmp(name, "suspended") != 0 ? "not-proven" : name,
+            ", \"reason\": \"%s\", \"key\": \"%s\", \"detail\": \"%s\", \"generation\": "
+            "%" JSON_INTEGER_FORMAT,
+            reason, word(event, "key"), word(event, "detail"), generation);
     if (strcmp(name, "refused") == 0)
         end(served, not_proven ? 5 : 3);
     if (strcmp(name, "left") == 0 && strcmp(reason, "released") == 0)
@@ -216,10 +201,10 @@ static void control_line(struct served *served, const char *line)
         if (strcmp(name, owners[i]) == 0)
             owner_event(served, name, event);
     if (strcmp(name, "gate") == 0)
-        say("gate", ", \"gate\": \"%s\", \"reason\": \"%s\"", word(event, "gate"),
-            word(event, "reason"));
+        lab_say("gate", ", \"gate\": \"%s\", \"reason\": \"%s\"", word(event, "gate"),
+                word(event, "reason"));
     if (json_object_get(event, "ok") != NULL)
-        say("answer", ", \"answer\": %s", line);
+        lab_say("answer", ", \"answer\": %s", line);
     if (json_object_get(event, "ok") != NULL && served->guest.generation == 0)
         missed(served, event);
     json_decref(event);
@@ -255,7 +240,7 @@ static void order(struct served *served, const char *text)
     int length = snprintf(line, sizeof(line), "%s\n", text);
 
     if (served->control < 0 || send(served->control, line, (size_t)length, MSG_NOSIGNAL) != length)
-        say("usage", ", \"reason\": \"hawser-lun is not there\"");
+        lab_say("usage", ", \"reason\": \"hawser-lun is not there\"");
 }
 
 static void connect_control(struct served *served)
@@ -295,7 +280,7 @@ static void drive_state(void *context, bool up, const char *text)
 
     served->drive_up = up;
     if (up && served->owned_generation != 0) {
-        say("owned", ", \"generation\": %" PRIu32, served->owned_generation);
+        lab_say("owned", ", \"generation\": %" PRIu32, served->owned_generation);
         served->owned_generation = 0;
     }
     (void)fprintf(stderr, "served: disk %s %s\n", up ? "up" : "down", text);
@@ -334,25 +319,6 @@ static int disk_submit(void *context, struct lab_guest_request *one, enum sto_op
     return vh_drive_submit(served->drive, op);
 }
 
-static void guest_said(void *context, enum lab_guest_event event, uint64_t number, const char *why)
-{
-    (void)context;
-    switch (event) {
-    case LAB_GUEST_WRITTEN:
-        say("written", ", \"seq\": %" PRIu64, number);
-        break;
-    case LAB_GUEST_FILLED:
-        say("filled", ", \"blocks\": %" PRIu64, number);
-        break;
-    case LAB_GUEST_VERIFIED:
-        say("verified", ", \"foreign\": %" PRIu64, number);
-        break;
-    case LAB_GUEST_FAILED:
-        say("failed", ", \"seq\": %" PRIu64 ", \"reason\": \"%s\"", number, why);
-        break;
-    }
-}
-
 static bool make_disk(struct served *served)
 {
     const struct vh_drive_callbacks callbacks = { .watch = watch,
@@ -372,26 +338,21 @@ static bool make_disk(struct served *served)
         vh_drive_new(QUEUE_SIZE, &region, 1, &callbacks, &served->drive) < 0)
         return false;
     disk.memory = region.address;
-    lab_guest_init(&served->guest, &disk, (uint16_t)served->options.node, guest_said, NULL);
+    lab_guest_init(&served->guest, &disk, (uint16_t)served->options.node, lab_say_guest, NULL);
     return true;
 }
 
 /* --- words --- */
 
-static void obey(struct served *served, const char *line)
+/* Of standard input; its end is "quit". */
+static void obey(void *context, const char *line)
 {
-    uint64_t lba, count, sequence;
+    struct served *served = context;
     unsigned node = 0;
     char text[64];
 
     if (strcmp(line, "quit") == 0)
         end(served, 0);
-    else if (strcmp(line, "fill") == 0)
-        lab_guest_fill(&served->guest);
-    else if (strcmp(line, "flood") == 0)
-        lab_guest_flood(&served->guest);
-    else if (strcmp(line, "verify") == 0)
-        lab_guest_verify(&served->guest);
     else if (strcmp(line, "release") == 0)
         order(served, "{\"command\": \"release\"}");
     else if (strcmp(line, "kill") == 0 && served->child > 0)
@@ -407,35 +368,8 @@ static void obey(struct served *served, const char *line)
     else if (strcmp(line, "handover") == 0 || sscanf(line, "handover %u", &node) == 1) {
         (void)snprintf(text, sizeof(text), "{\"command\": \"hand-over\", \"node\": %u}", node);
         order(served, text);
-    } else if (sscanf(line, "write %" SCNu64 " %" SCNu64 " %" SCNu64, &lba, &count, &sequence) == 3)
-        lab_guest_write(&served->guest, lba, count, sequence);
-    else
-        say("usage", ", \"reason\": \"unknown command\"");
-}
-
-static void read_commands(struct served *served, char *buffer, size_t size, size_t *fill)
-{
-    ssize_t got = read(STDIN_FILENO, buffer + *fill, size - 1 - *fill);
-    char *newline;
-
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (got <= 0) {
-        end(served, 0);
-        return;
-    }
-    *fill += (size_t)got;
-    buffer[*fill] = '\0';
-    while ((newline = memchr(buffer, '\n', *fill)) != NULL) {
-        size_t taken = (size_t)(newline - buffer) + 1;
-
-        *newline = '\0';
-        obey(served, buffer);
-        memmove(buffer, buffer + taken, *fill - taken);
-        *fill -= taken;
-    }
-    if (*fill == size - 1)
-        *fill = 0;
+    } else if (!lab_words_for_guest(&served->guest, line))
+        lab_say("usage", ", \"reason\": \"unknown command\"");
 }
 
 /* What is not there yet is tried again: hawser-lun is starting, or was killed. */
@@ -451,8 +385,7 @@ static void connect_all(struct served *served)
 
 static void loop(struct served *served)
 {
-    char buffer[4096];
-    size_t fill = 0;
+    struct lab_words words = { .fill = 0 };
 
     while (!served->ended) {
         struct pollfd fds[WATCHED + 2];
@@ -468,8 +401,8 @@ static void loop(struct served *served)
                 vh_drive_service(served->drive, fds[i].fd, fds[i].revents);
         if (served->control >= 0 && fds[count + 1].revents != 0)
             read_control(served);
-        if (fds[count].revents != 0)
-            read_commands(served, buffer, sizeof(buffer), &fill);
+        if (fds[count].revents != 0 && !lab_words_read(&words, obey, served))
+            end(served, 0);
         reap(served);
         connect_all(served);
     }
