@@ -144,12 +144,10 @@ static int take_option(struct hw_call *call, int count, char *const *words, int 
 /* As --help: the words "help" and "-h", wherever a hand may have written them. */
 static int ask_for_help(struct hw_call *call)
 {
-    const struct hw_option *help = call->program->common_options;
+    const struct hw_option *help = hw_program_option(call->program, "help");
 
-    while (help->name && strcmp(help->name, "help") != 0)
-        help++;
     call->wants_help = true;
-    return help->name ? hw_vector_push(&call->options, (struct hw_given_option) { help, NULL }) : 0;
+    return help ? hw_vector_push(&call->options, (struct hw_given_option) { help, NULL }) : 0;
 }
 
 /* "help" where a verb could stand asks for help, unless a verb of that name is there. */

@@ -112,6 +112,17 @@ size_t hw_error_line(const struct hw_error *error, char *line, size_t size)
     return at;
 }
 
+const char *hw_error_kind_name(enum hw_error_kind kind)
+{
+    static const char *const names[] = {
+        [HW_ERROR_NONE] = "none",           [HW_ERROR_FAILED] = "failed",
+        [HW_ERROR_USAGE] = "usage",         [HW_ERROR_REFUSED] = "refused",
+        [HW_ERROR_NO_QUORUM] = "no-quorum", [HW_ERROR_TIMED_OUT] = "timed-out",
+    };
+
+    return names[kind];
+}
+
 int hw_error_exit_status(const struct hw_error *error)
 {
     return (int)error->kind;

@@ -33,6 +33,9 @@ struct hw_error {
     char remedy[HW_ERROR_TEXT_BYTES]; /* may be empty */
 };
 
+/* "failed", "refused" and so on, as JSON says it; "none" for NONE. */
+const char *hw_error_kind_name(enum hw_error_kind kind);
+
 /*
  * Fill `error` (may be NULL: then only the code is returned). Texts that do not fit are cut at a
  * character boundary and end in "...". `code` is a positive errno. Returns -code, or -EIO for 0.

@@ -8,12 +8,6 @@
 
 #include <jansson.h>
 
-static const char *const kind_names[] = {
-    [HW_ERROR_NONE] = "none",           [HW_ERROR_FAILED] = "failed",
-    [HW_ERROR_USAGE] = "usage",         [HW_ERROR_REFUSED] = "refused",
-    [HW_ERROR_NO_QUORUM] = "no-quorum", [HW_ERROR_TIMED_OUT] = "timed-out",
-};
-
 int hw_fail(const struct hw_call *call, const struct hw_error *error)
 {
     char line[HW_ERROR_LINE_BYTES];
@@ -21,7 +15,7 @@ int hw_fail(const struct hw_call *call, const struct hw_error *error)
     (void)hw_error_line(error, line, sizeof(line));
     if (hw_option_given(call, "json")) {
         json_t *value =
-            json_pack("{s:{s:s, s:s, s:s, s:s}}", "error", "kind", kind_names[error->kind],
+            json_pack("{s:{s:s, s:s, s:s, s:s}}", "error", "kind", hw_error_kind_name(error->kind),
                       "object", error->object, "reason", error->reason, "remedy", error->remedy);
 
         /* a text that is not UTF-8 cannot be put in JSON: the line below still says it */

@@ -6,6 +6,8 @@
 
 #include "common/hw_help.h"
 
+#include "common/hw_words.h"
+
 #include <string.h>
 
 enum { HELP_COLUMNS = 80, TEXT_INDENT = 2, OPTION_COLUMN = 26 };
@@ -87,14 +89,6 @@ static void write_exit_statuses(FILE *out, const struct hw_program *program)
         (void)fprintf(out, "  %d %s\n", exit->status, exit->meaning);
 }
 
-static bool has_option(const struct hw_program *program, const char *name)
-{
-    for (const struct hw_option *option = program->common_options; option->name; option++)
-        if (!strcmp(option->name, name))
-            return true;
-    return false;
-}
-
 void hw_help_all(FILE *out, const struct hw_program *program)
 {
     const char *name = program->name;
@@ -104,7 +98,7 @@ void hw_help_all(FILE *out, const struct hw_program *program)
                   "       %s [VERB...] --help\n"
                   "       %s --version\n"
                   "Words may be shortened as long as one verb alone fits.\n",
-                  name, has_option(program, "json") ? "[--json] " : "", name, name);
+                  name, hw_program_option(program, "json") ? "[--json] " : "", name, name);
     for (const struct hw_group *group = program->groups; group && group->name; group++) {
         (void)fprintf(out, "\n%s: %s\n", group->name, group->summary);
         write_verbs(out, group->verbs);

@@ -8,6 +8,7 @@
 
 #include "common/hw_call.h"
 #include "common/hw_help.h"
+#include "common/hw_words.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -45,11 +46,9 @@ static int finish(const struct hw_call *call, int status)
 /* Words that could not be parsed: was JSON asked for all the same? */
 static void find_json(struct hw_call *call, int argc, char **argv)
 {
-    const struct hw_option *json = call->program->common_options;
+    const struct hw_option *json = hw_program_option(call->program, "json");
 
-    while (json->name && strcmp(json->name, "json") != 0)
-        json++;
-    for (int i = 1; json->name && i < argc && strcmp(argv[i], "--") != 0; i++) {
+    for (int i = 1; json && i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--json") != 0)
             continue;
         (void)hw_vector_push(&call->options, (struct hw_given_option) { json, NULL });

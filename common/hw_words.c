@@ -14,6 +14,14 @@ const struct hw_exit_status hw_exit_statuses[] = {
     { -1, NULL },
 };
 
+const struct hw_option *hw_program_option(const struct hw_program *program, const char *name)
+{
+    for (const struct hw_option *option = program->common_options; option->name; option++)
+        if (!strcmp(option->name, name))
+            return option;
+    return NULL;
+}
+
 const char *hw_verb_name(const struct hw_verb *verb)
 {
     const char *space = strrchr(verb->path, ' ');

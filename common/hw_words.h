@@ -17,6 +17,9 @@ struct hw_argument_range {
     size_t most;
 };
 
+/* The option `name` of every verb of the program, or NULL. */
+const struct hw_option *hw_program_option(const struct hw_program *program, const char *name);
+
 /* The last word of a verb's path: "claim" of "lun claim". */
 const char *hw_verb_name(const struct hw_verb *verb);
 

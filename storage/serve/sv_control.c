@@ -193,10 +193,8 @@ void sv_control_answer(struct sv_control *control, struct sv_asker *asker, json_
 void sv_control_refuse(struct sv_control *control, struct sv_asker *asker,
                        const struct hw_error *error)
 {
-    static const char *const kinds[] = { "none",    "failed",    "usage",
-                                         "refused", "no-quorum", "timed-out" };
     json_t *body = json_pack("{s:b, s:{s:s, s:s, s:s, s:s}}", "ok", 0, "error", "kind",
-                             kinds[hw_error_exit_status(error)], "object", error->object, "reason",
+                             hw_error_kind_name(error->kind), "object", error->object, "reason",
                              error->reason, "remedy", error->remedy);
 
     respond(control, asker, body, -1);
@@ -247,8 +245,8 @@ static void too_long(struct sv_control *control, struct client *client)
     struct sv_asker asker = { .place = (unsigned)(client - control->clients),
                               .serial = client->serial };
 
-    (void)hw_error_set(&error, HW_ERROR_USAGE, E2BIG, "order", "is longer than 4096 bytes",
-                       "see hawser-lun(8)");
+    (void)hw_error_setf(&error, HW_ERROR_USAGE, E2BIG, "order", "see hawser-lun(8)",
+                        "is longer than %d bytes", SV_LINE_BYTES);
     client->skipping = true;
     client->have = 0;
     sv_control_refuse(control, &asker, &error);

@@ -45,6 +45,15 @@ static void names_a_verb(void)
     CU_ASSERT_STRING_EQUAL(hw_verb_name(&verb), "status");
 }
 
+static void finds_an_option_of_every_verb(void)
+{
+    static const struct hw_option options[] = { { .name = "help" }, { .name = "json" }, { 0 } };
+    static const struct hw_program program = { .common_options = options };
+
+    CU_ASSERT_PTR_EQUAL(hw_program_option(&program, "json"), &options[1]);
+    CU_ASSERT_PTR_NULL(hw_program_option(&program, "js"));
+}
+
 static void exit_statuses_are_all_there(void)
 {
     int expected = 0;
@@ -57,6 +66,7 @@ static void exit_statuses_are_all_there(void)
 const struct unit_case unit_cases[] = {
     { "ranges of arguments", reads_argument_ranges },
     { "a verb's own name is its last word", names_a_verb },
+    { "an option of every verb is found by its name", finds_an_option_of_every_verb },
     { "exit statuses 0 to 5 are all there", exit_statuses_are_all_there },
     { 0 },
 };
