@@ -128,17 +128,6 @@ static int wait_for(struct cli_owner *owner, enum sto_own_notice notice, int64_t
     return cli_owner_fail(owner->name, owner, error);
 }
 
-static void read_boot_id(uint8_t ret_boot_id[STO_GUID_BYTES])
-{
-    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-    char text[STO_GUID_TEXT_BYTES] = "";
-
-    if (file != NULL && fgets(text, sizeof(text), file) != NULL)
-        (void)sto_guid_parse(text, ret_boot_id);
-    if (file != NULL)
-        (void)fclose(file);
-}
-
 /* This node's names on the LUN: by its URL, and by its WWID. */
 static int take_names(const struct cli_lun *lun, const struct cli_identity *identity,
                       struct cli_owner *owner, struct hw_error *error)
@@ -179,7 +168,7 @@ int cli_owner_claim(struct cli_lun *lun, const struct cli_owner_wish *wish,
     if (rc < 0)
         return rc;
     memcpy(config.own.cluster_uuid, wish->identity->cluster_uuid, STO_GUID_BYTES);
-    read_boot_id(config.own.boot_id);
+    sto_presence_boot_id(config.own.boot_id);
     config.own.node = wish->identity->node;
     config.own.use_record = !wish->raw;
     config.own.barrier_ms = BARRIER_MS;

@@ -8,6 +8,7 @@
 #include "storage/sto_presence.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include <xxhash.h>
 
 #include "common/hw_cleanup.h"
+#include "storage/sto_gpt.h"
 #include "storage/sto_layout.h"
 #include "storage/sto_lun.h"
 
@@ -132,4 +134,13 @@ int sto_presence_take_wwid(const struct sto_url *url, const char *wwid,
     (void)snprintf(lun, sizeof(lun), "wwid %s", wwid);
     name = name_of(lun, cluster_uuid, node);
     return take(url, &name, ret_fd, error);
+}
+
+void sto_presence_boot_id(uint8_t ret_boot_id[16])
+{
+    hw_auto_close int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    char text[STO_GUID_TEXT_BYTES] = "";
+
+    if (fd >= 0 && read(fd, text, sizeof(text) - 1) == (ssize_t)sizeof(text) - 1)
+        (void)sto_guid_parse(text, ret_boot_id);
 }

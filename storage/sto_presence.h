@@ -33,4 +33,11 @@ int sto_presence_take_wwid(const struct sto_url *url, const char *wwid,
                            const uint8_t cluster_uuid[16], uint16_t node, int *ret_fd,
                            struct hw_error *error);
 
+/*
+ * This host's boot id, as an owner puts it into its record: it tells a process that died from a
+ * host that did. Left as it is where the kernel does not say it. To be asked before the sandbox
+ * shuts.
+ */
+void sto_presence_boot_id(uint8_t ret_boot_id[16]);
+
 #endif

@@ -301,6 +301,13 @@ static int parse_path(struct parse *parse, struct span text)
 
 /* --- options and area --- */
 
+/* An absolute path, percent-encoded; false if it is none, or too long. */
+static bool take_secret_file(struct span text, struct sto_url *url)
+{
+    return text.at != NULL && text.size > 0 && text.at[0] == '/' &&
+           decode_percent(text, url->secret_file, sizeof(url->secret_file));
+}
+
 static int parse_word(struct parse *parse, struct span word, bool *window)
 {
     struct sto_url *url = parse->url;
@@ -330,8 +337,7 @@ static int parse_word(struct parse *parse, struct span word, bool *window)
         return 0;
     }
     if (span_is(key, "secret-file")) {
-        if (value.at == NULL || value.size == 0 || value.at[0] != '/' ||
-            !decode_percent(value, url->secret_file, sizeof(url->secret_file)))
+        if (!take_secret_file(value, url))
             return wrong(parse, "secret-file is not an absolute path",
                          "write for example ?secret-file=/etc/hawser/NAME");
         return 0;
@@ -441,8 +447,7 @@ int sto_url_parse_option(const char *text, struct sto_url *ret_url, const char *
         const char *path = rest + sizeof(key) - 1;
 
         size = strcspn(path, ",");
-        if (size == 0 || path[0] != '/' ||
-            !decode_percent(span_of(path, size), url.secret_file, sizeof(url.secret_file)))
+        if (!take_secret_file(span_of(path, size), &url))
             return hw_error_set(error, HW_ERROR_USAGE, EINVAL, "secret-file",
                                 "is not an absolute path", "write secret-file=/etc/hawser/NAME");
         rest = path + size;

@@ -8,21 +8,17 @@
 #include "storage/serve/sv_lun_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <uuid/uuid.h>
 
-#include "common/hw_cleanup.h"
 #include "storage/serve/sv_resolve.h"
 #include "storage/sto_presence.h"
 
 enum {
     PRESENCE_MS = 5000, /* a predecessor that was killed may take a moment to be gone */
     PRESENCE_STEP_MS = 20,
-    LOOK_MS = 5000,
     FILE_IO_MS = 24 * 3600 * 1000, /* a file's request ends when the kernel says so */
 };
 
@@ -44,15 +40,6 @@ static void noticed(void *context, const struct sto_owner_notice *notice)
     }
 }
 
-static void read_boot_id(uint8_t ret_boot_id[16])
-{
-    hw_auto_close int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    char text[37] = "";
-
-    if (fd >= 0 && read(fd, text, sizeof(text) - 1) == sizeof(text) - 1)
-        (void)uuid_parse(text, ret_boot_id);
-}
-
 static int make_owner(struct sv_lun *lun)
 {
     const struct sv_config *config = lun->config;
@@ -60,7 +47,7 @@ static int make_owner(struct sv_lun *lun)
     struct sto_owner_config owner = { 0 };
 
     memcpy(owner.own.cluster_uuid, config->cluster_uuid, sizeof(owner.own.cluster_uuid));
-    read_boot_id(owner.own.boot_id);
+    sto_presence_boot_id(owner.own.boot_id);
     owner.own.node = config->node;
     owner.own.use_record = true;
     owner.own.steady_check = true;
@@ -115,7 +102,7 @@ static int log_in_now(struct sv_lun *lun, struct hw_error *error)
                                  op.result.detail[0] != '\0' ? op.result.detail
                                                              : sto_rc_name(op.result.rc));
     }
-    return sto_run_identify(lun->lun, LOOK_MS, NULL, error);
+    return sto_run_identify(lun->lun, LUN_LOOK_MS, NULL, error);
 }
 
 static int open_access(struct sv_lun *lun, bool read_only, struct hw_error *error)

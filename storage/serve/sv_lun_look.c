@@ -14,7 +14,7 @@
 #include "storage/sto_presence.h"
 #include "storage/sto_probe.h"
 
-enum { LOOK_MS = 5000, DESCRIPTION_END_BYTES = 2 * 1024 * 1024 };
+enum { DESCRIPTION_END_BYTES = 2 * 1024 * 1024 };
 
 static void known(void *context, int rc, const struct sto_facts *facts,
                   const struct hw_error *error)
@@ -45,7 +45,7 @@ static void logged_in(struct sto_op *op)
 
     if (op->result.rc != STO_OK)
         (void)lun_fail(lun, "cannot be reached", op->result.rc, &error);
-    else if (sto_identify(lun->lun, LOOK_MS, known, lun) < 0)
+    else if (sto_identify(lun->lun, LUN_LOOK_MS, known, lun) < 0)
         (void)hw_error_set(&error, HW_ERROR_FAILED, ENOMEM, "memory", "ran out", "");
     if (error.kind != HW_ERROR_NONE)
         lun_tell(lun, SV_LUN_FAILED, NULL, &error);

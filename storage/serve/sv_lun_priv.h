@@ -24,7 +24,7 @@ struct sv_lun {
     bool may_discard;
 };
 
-enum { LUN_PAGE_BYTES = 4096 };
+enum { LUN_PAGE_BYTES = 4096, LUN_LOOK_MS = 5000 /* for the answers of one look */ };
 
 /* Tell the server. */
 void lun_tell(struct sv_lun *lun, enum sv_lun_event event, const struct sto_owner_notice *notice,

@@ -7,6 +7,7 @@
 
 #include "storage/sto_presence.h"
 
+#include "storage/sto_gpt.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -154,11 +155,27 @@ static void names_devices_and_files(void)
     close(second);
 }
 
+/* The kernel's text, as the record holds it. */
+static void knows_the_boot(void)
+{
+    uint8_t boot_id[16] = { 0 }, wanted[16];
+    char text[37] = "";
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    CU_ASSERT_EQUAL(fread(text, 1, 36, file), 36);
+    (void)fclose(file);
+    CU_ASSERT_TRUE_FATAL(sto_guid_parse(text, wanted));
+    sto_presence_boot_id(boot_id);
+    CU_ASSERT_EQUAL(memcmp(boot_id, wanted, sizeof(wanted)), 0);
+}
+
 const struct unit_case unit_cases[] = {
     { "one process of a node acts on a LUN", one_holds_it },
     { "says who holds it, however often", says_who_holds_it },
     { "one LUN under two URLs", knows_a_lun_by_its_wwid },
     { "the name goes with its holder", goes_with_its_holder },
     { "devices and files", names_devices_and_files },
+    { "the host's boot id", knows_the_boot },
     { 0 },
 };
