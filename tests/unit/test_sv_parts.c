@@ -47,7 +47,10 @@ static void publishes(void)
     CU_ASSERT_EQUAL(seen.confirmed_ns, 0);
     sv_page_write(page, &said);
     CU_ASSERT_TRUE(sv_page_read(map, &seen));
-    CU_ASSERT_EQUAL(memcmp(&seen, &said, sizeof(said)), 0);
+    CU_ASSERT_EQUAL(seen.confirmed_ns, said.confirmed_ns); /* by fields: there is padding */
+    CU_ASSERT_EQUAL(seen.generation, said.generation);
+    CU_ASSERT_EQUAL(seen.gate, said.gate);
+    CU_ASSERT_EQUAL(seen.reason, said.reason);
     /* who gets the descriptor cannot write */
     CU_ASSERT_PTR_EQUAL(mmap(NULL, SV_PAGE_BYTES, PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
     sv_page_unmap(map);
