@@ -158,6 +158,7 @@ static int hand_on(struct shadow *shadow)
 
     lun->below->facts = lun->lun.facts;
     lun->below->facts_known = lun->lun.facts_known;
+    lun->below->lease_until_ns = lun->lun.lease_until_ns;
     shadow->below.done = below_done;
     return sto_lun_submit(lun->below, &shadow->below);
 }

@@ -243,6 +243,7 @@ static bool issue(struct sto_gate *gate, struct sto_request *request)
 
     memset(&request->op.result, 0, sizeof(request->op.result));
     request->op.session = STO_SESSION_DATA;
+    request->op.flags |= STO_LEASED;
     request->op.done = op_done;
     list_remove(&gate->waiting, request);
     rc = sto_lun_submit(gate->lun, &request->op);
@@ -364,6 +365,7 @@ void sto_gate_reset(struct sto_gate *gate)
 void sto_gate_set_deadline(struct sto_gate *gate, const _Atomic int64_t *until_ns)
 {
     gate->deadline_ns = until_ns;
+    sto_lun_set_lease(gate->lun, until_ns);
 }
 
 void sto_gate_set_lease(struct sto_gate *gate, int64_t until_ns)

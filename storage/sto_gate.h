@@ -87,7 +87,8 @@ void sto_gate_kill(struct sto_gate *gate);
 /*
  * Nothing is issued at or after the time that stands here (of the LUN's clock); requests wait, and
  * go on when it stands later and sto_gate_service() is called. The place is the caller's, is read
- * at each submit, and may be written by another thread. NULL (as born): no deadline.
+ * at each submit, and below by the LUN (sto_lun_set_lease()), and may be written by another thread.
+ * NULL (as born): no deadline.
  */
 void sto_gate_set_deadline(struct sto_gate *gate, const _Atomic int64_t *until_ns);
 

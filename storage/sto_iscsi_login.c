@@ -336,7 +336,7 @@ void sto_iscsi_login_event(struct sto_iscsi_session *session, uint32_t events)
         revents |= POLLOUT;
     if (revents == 0)
         revents = POLLHUP;
-    if (iscsi_service(session->context, revents) != 0)
+    if (sto_iscsi_service_context(session, revents) != 0)
         session->lost = true;
     if (session->lost && session->link < STO_LINK_UP)
         login_lost(session);

@@ -16,6 +16,7 @@
 #include "storage/sto_pump.h"
 #include "storage/sto_resolve.h"
 #include "storage/sto_secret.h"
+#include "storage/sto_wire.h"
 
 enum {
     /* Tasks inside libiscsi at a time: below the command windows of LIO (64) and tgtd (128), so
@@ -48,6 +49,7 @@ struct sto_iscsi_task {
     struct sto_op *op;      /* NULL: ended already, only the memory is still needed */
     struct scsi_task *scsi; /* NULL for task management and logout */
     bool answered;          /* libiscsi has called back and forgotten it */
+    bool leased;            /* counted in the session's `leased` */
     uint64_t asked_bytes;
     uint64_t serial;        /* order of sending */
     struct scsi_iovec *iov; /* libiscsi changes these while it works: never the caller's own */
@@ -76,6 +78,8 @@ struct sto_iscsi_session {
     struct sto_op_list waiting;    /* not yet handed to libiscsi */
     struct sto_iscsi_tasks active;
     struct sto_iscsi_tasks retired;
+    unsigned leased; /* tasks that may have bytes to send, and only under the lease */
+    struct sto_wire wire;
 
     /* login */
     unsigned portal;  /* index of the one tried */
@@ -160,6 +164,10 @@ void sto_iscsi_session_discard(struct sto_iscsi_session *session, bool orderly);
 /* The session is over: discard it and end all its operations. `why` goes into the results;
  * `notify` if the owner does not know yet (then the owner is told, last). */
 void sto_iscsi_session_down(struct sto_iscsi_session *session, const char *why, bool notify);
+/* iscsi_service() with every byte it sends judged by the lease. */
+int sto_iscsi_service_context(struct sto_iscsi_session *session, int revents);
+/* True while the session may send nothing: the lease is over, and some task needs it. */
+bool sto_iscsi_held(const struct sto_iscsi_session *session);
 /* Events of the session's descriptor. */
 void sto_iscsi_session_event(struct sto_iscsi_session *session, uint32_t events);
 /* True if something waits and libiscsi may be given more. */

@@ -157,6 +157,29 @@ void sto_iscsi_logout(struct sto_iscsi_session *session, struct sto_op *op)
         session->lost = true;
 }
 
+/* --- the lease --- */
+
+bool sto_iscsi_held(const struct sto_iscsi_session *session)
+{
+    const struct sto_lun *lun = &session->lun->lun;
+
+    return session->leased > 0 && sto_wire_over(lun->clock, lun->lease_until_ns);
+}
+
+int sto_iscsi_service_context(struct sto_iscsi_session *session, int revents)
+{
+    const struct sto_lun *lun = &session->lun->lun;
+    int rc;
+
+    session->wire.clock = lun->clock;
+    session->wire.until_ns = session->leased > 0 ? lun->lease_until_ns : NULL;
+    session->wire.fd = iscsi_get_fd(session->context);
+    sto_wire_enter(&session->wire);
+    rc = iscsi_service(session->context, revents);
+    sto_wire_leave();
+    return rc;
+}
+
 /* --- the descriptor --- */
 
 void sto_iscsi_session_arm(struct sto_iscsi_session *session)
@@ -166,7 +189,7 @@ void sto_iscsi_session_arm(struct sto_iscsi_session *session)
 
     if ((wanted & POLLIN) != 0)
         events |= EPOLLIN;
-    if ((wanted & POLLOUT) != 0)
+    if ((wanted & POLLOUT) != 0 && !sto_iscsi_held(session))
         events |= EPOLLOUT;
 #ifdef STO_MUTATE_AUTO_RECONNECT
     session->fd = iscsi_get_fd(session->context);
@@ -182,7 +205,7 @@ void sto_iscsi_session_arm(struct sto_iscsi_session *session)
 /* Let libiscsi work; false if the session is over. */
 static bool run_libiscsi(struct sto_iscsi_session *session, int revents)
 {
-    if (iscsi_service(session->context, revents) != 0)
+    if (sto_iscsi_service_context(session, revents) != 0)
         session->lost = true;
     return !session->lost;
 }
@@ -233,6 +256,9 @@ bool sto_iscsi_can_start(const struct sto_iscsi_session *session)
 
     if (first != NULL && first->kind != STO_OP_SCSI)
         most -= STO_ISCSI_RESERVED;
+    if (first != NULL && (first->flags & STO_LEASED) != 0 &&
+        sto_wire_over(session->lun->lun.clock, session->lun->lun.lease_until_ns))
+        return false;
     return session->link == STO_LINK_UP && first != NULL && session->active.count < most &&
            session->retired.count < STO_ISCSI_RETIRED;
 }
@@ -243,7 +269,7 @@ void sto_iscsi_session_flush(struct sto_iscsi_session *session)
         return;
     while (sto_iscsi_can_start(session))
         sto_iscsi_task_start(session, sto_op_list_take(&session->waiting));
-    if (session->link >= STO_LINK_LOGGING_IN &&
+    if (session->link >= STO_LINK_LOGGING_IN && !sto_iscsi_held(session) &&
         (iscsi_which_events(session->context) & POLLOUT) != 0 && !run_libiscsi(session, POLLOUT))
         return;
     sto_iscsi_session_arm(session);
@@ -303,7 +329,7 @@ static bool keep_alive(struct sto_iscsi_session *session, int64_t now_ns)
         return false;
     }
 #endif
-    if (window_closed(session) ||
+    if (window_closed(session) || sto_iscsi_held(session) ||
         (now_ns - session->sent_ns < period_ns && now_ns - session->received_ns < period_ns))
         return true;
     if (!send_nop(session, now_ns)) {

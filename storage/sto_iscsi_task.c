@@ -78,8 +78,17 @@ static struct sto_iscsi_task *take_task(struct sto_iscsi_session *session)
     task->op = NULL;
     task->scsi = NULL;
     task->answered = false;
+    task->leased = false;
     task->asked_bytes = 0;
     return task;
+}
+
+/* Nothing of it is left to send. */
+static void end_leased(struct sto_iscsi_session *session, struct sto_iscsi_task *task)
+{
+    if (task->leased)
+        session->leased--;
+    task->leased = false;
 }
 
 /* Back to the spares; nothing of libiscsi's points to it any more. */
@@ -88,6 +97,7 @@ static void give_task(struct sto_iscsi *lun, struct sto_iscsi_task *task)
     if (task->scsi != NULL)
         scsi_free_scsi_task(task->scsi);
     task->scsi = NULL;
+    end_leased(task->session, task);
     if (task->iov != task->inline_iov) {
         free(task->iov);
         task->iov = task->inline_iov;
@@ -174,6 +184,9 @@ static void command_done(struct iscsi_context *context, int status, void *data, 
             task->op = NULL;
         }
     }
+    if (status == SCSI_STATUS_GOOD || task->scsi->xfer_dir != SCSI_XFER_WRITE ||
+        sto_iscsi_drained(session))
+        end_leased(session, task);
     task_answered(session, task);
 }
 
@@ -255,7 +268,10 @@ void sto_iscsi_task_start(struct sto_iscsi_session *session, struct sto_op *op)
         sto_pump_end_with(&session->lun->pump, op, STO_NOT_SENT, "out of memory");
         return;
     }
-    if (op->kind == STO_OP_LUN_RESET)
+    if ((op->flags & STO_LEASED) != 0 && session->lun->lun.lease_until_ns != NULL &&
+        !session->wire.seen)
+        rc = -EPROTO;
+    else if (op->kind == STO_OP_LUN_RESET)
         rc = start_reset(session, task);
     else
         rc = start_command(session, task, op);
@@ -264,10 +280,13 @@ void sto_iscsi_task_start(struct sto_iscsi_session *session, struct sto_op *op)
         sto_pump_end_with(&session->lun->pump, op, STO_NOT_SENT,
                           rc == -EINVAL   ? "the block size is not known or the range is too large"
                           : rc == -ENOMEM ? "out of memory"
+                          : rc == -EPROTO ? "this libiscsi does not send through the lease's check"
                                           : "the session is down");
         return;
     }
     task->op = op;
+    task->leased = (op->flags & STO_LEASED) != 0;
+    session->leased += task->leased;
     task->serial = ++session->lun->serial;
     op->backend = task;
     op->result.sent_ns = hw_clock_now_ns(session->lun->lun.clock);

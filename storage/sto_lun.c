@@ -124,6 +124,11 @@ void sto_lun_drop(struct sto_lun *lun, enum sto_session session)
         lun->ops->drop(lun, session);
 }
 
+void sto_lun_set_lease(struct sto_lun *lun, const _Atomic int64_t *until_ns)
+{
+    lun->lease_until_ns = until_ns;
+}
+
 /* --- judging an operation --- */
 
 static int sum_iov(const struct sto_op *op, uint64_t *ret_bytes)

@@ -47,7 +47,10 @@ enum sto_op_kind {
 
 enum sto_direction { STO_DIRECTION_NONE, STO_DIRECTION_IN, STO_DIRECTION_OUT };
 
-enum { STO_FUA = 1u << 0 }; /* WRITE: durable when it is answered */
+enum {
+    STO_FUA = 1u << 0,    /* WRITE: durable when it is answered */
+    STO_LEASED = 1u << 1, /* only under the lease: see sto_lun_set_lease() */
+};
 
 /* How an operation ended. Everything but the two marked ones is known not to have been executed,
  * or to have been executed. */
@@ -162,6 +165,20 @@ void sto_lun_drop(struct sto_lun *lun, enum sto_session session);
  * -EINVAL misaligned, out of the LUN's capacity, iov sums wrong; -EROFS; -ENOMEM.
  */
 int sto_lun_submit(struct sto_lun *lun, struct sto_op *op);
+
+/*
+ * Operations that are marked STO_LEASED (a guest's) are issued only before the time that stands
+ * here, of the LUN's clock: the place is the caller's, outlives the LUN or is replaced first, and
+ * may be written by another thread. NULL (as born): no lease. Over iSCSI this holds for every
+ * system call that sends bytes of such an operation, also those that an R2T asks for later: while
+ * one is unanswered and the lease is over the data session sends nothing at all, since a command is
+ * never cut in the middle; answers are still read. The control session is never held, nor are
+ * operations without the mark while none with it is under way. What is held goes on, once and in
+ * order, when the place says a later time and sto_lun_service() is called; deadlines of operations
+ * and of the connection count on meanwhile. Backends of the kernel's (file, block) look only where
+ * the operation is submitted: see sto_gate_set_deadline().
+ */
+void sto_lun_set_lease(struct sto_lun *lun, const _Atomic int64_t *until_ns);
 
 /* The descriptor to poll; stays the same for the LUN's life. Owned by the LUN. */
 int sto_lun_fd(const struct sto_lun *lun);

@@ -37,6 +37,7 @@ struct sto_lun {
     uint32_t io_timeout_ms;
     uint32_t connect_ms;
     unsigned in_flight;
+    const _Atomic int64_t *lease_until_ns; /* sto_lun_set_lease(); NULL: none */
     char *name;     /* owned */
     void *identify; /* sto_identify() under way, owned by sto_identify.c */
 };

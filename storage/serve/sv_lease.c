@@ -95,13 +95,17 @@ static void take(struct sv_lease *lease, const uint8_t *bytes, size_t size)
     int64_t now_ns = hw_clock_now_ns(hw_clock_boottime());
     struct hw_feed feed;
     bool longer = false, was_over;
+    int64_t old_ns;
 
     if (hw_feed_decode(bytes, size, &feed) == 0) {
         (void)pthread_mutex_lock(&lease->mutex);
         longer = hw_lease_take(&lease->lease, &feed, now_ns);
-        was_over = now_ns >= lease->until_ns;
+        old_ns = lease->until_ns;
         if (longer)
             lease->until_ns = hw_lease_until_ns(&lease->lease);
+        /* Asked after the store: whoever found the old deadline over did so before, and this
+         * thread may have been stopped since `now_ns`. */
+        was_over = hw_clock_now_ns(hw_clock_boottime()) >= old_ns;
         (void)pthread_mutex_unlock(&lease->mutex);
         if (longer && was_over)
             (void)eventfd_write(lease->wake_fd, 1);
