@@ -159,6 +159,7 @@ static int hand_on(struct shadow *shadow)
     lun->below->facts = lun->lun.facts;
     lun->below->facts_known = lun->lun.facts_known;
     lun->below->lease_until_ns = lun->lun.lease_until_ns;
+    lun->below->expiry_ns = lun->lun.expiry_ns;
     shadow->below.done = below_done;
     return sto_lun_submit(lun->below, &shadow->below);
 }

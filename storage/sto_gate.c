@@ -197,9 +197,9 @@ static void take_back(struct sto_gate *gate, struct sto_request *request)
         shut(gate, STO_GATE_CONFLICT, 0);
     else if (result.rc == STO_BUSY || result.rc == STO_ABORTED)
         wait_for_target(gate);
-    else if (result.rc != STO_UNIT_ATTENTION)
+    else if (result.rc != STO_UNIT_ATTENTION && result.rc != STO_WITHHELD)
         shut(gate, STO_GATE_UNKNOWN, 0);
-    else if (attention_matters(result.asc_ascq))
+    else if (result.rc == STO_UNIT_ATTENTION && attention_matters(result.asc_ascq))
         shut(gate, STO_GATE_ATTENTION, result.asc_ascq);
     forget_abandoned(gate);
 }
@@ -219,6 +219,7 @@ static void op_done(struct sto_op *op)
     case STO_UNIT_ATTENTION:
     case STO_BUSY:
     case STO_NOT_SENT:
+    case STO_WITHHELD:
     case STO_UNKNOWN:
     case STO_LOGIN_REFUSED:
         take_back(gate, request);
@@ -371,6 +372,7 @@ void sto_gate_set_deadline(struct sto_gate *gate, const _Atomic int64_t *until_n
 void sto_gate_set_lease(struct sto_gate *gate, int64_t until_ns)
 {
     gate->lease_until_ns = until_ns;
+    sto_lun_set_expiry(gate->lun, until_ns);
 }
 
 int64_t sto_gate_next_ns(const struct sto_gate *gate)

@@ -159,11 +159,16 @@ void sto_iscsi_logout(struct sto_iscsi_session *session, struct sto_op *op)
 
 /* --- the lease --- */
 
-bool sto_iscsi_held(const struct sto_iscsi_session *session)
+static bool lease_over(const struct sto_iscsi_session *session)
 {
     const struct sto_lun *lun = &session->lun->lun;
 
-    return session->leased > 0 && sto_wire_over(lun->clock, lun->lease_until_ns);
+    return sto_wire_over(lun->clock, lun->lease_until_ns);
+}
+
+bool sto_iscsi_held(const struct sto_iscsi_session *session)
+{
+    return session->leased > 0 && lease_over(session);
 }
 
 int sto_iscsi_service_context(struct sto_iscsi_session *session, int revents)
@@ -173,6 +178,7 @@ int sto_iscsi_service_context(struct sto_iscsi_session *session, int revents)
 
     session->wire.clock = lun->clock;
     session->wire.until_ns = session->leased > 0 ? lun->lease_until_ns : NULL;
+    session->wire.expiry_ns = session->leased > 0 ? lun->expiry_ns : 0;
     session->wire.fd = iscsi_get_fd(session->context);
     sto_wire_enter(&session->wire);
     rc = iscsi_service(session->context, revents);
@@ -256,8 +262,7 @@ bool sto_iscsi_can_start(const struct sto_iscsi_session *session)
 
     if (first != NULL && first->kind != STO_OP_SCSI)
         most -= STO_ISCSI_RESERVED;
-    if (first != NULL && (first->flags & STO_LEASED) != 0 &&
-        sto_wire_over(session->lun->lun.clock, session->lun->lun.lease_until_ns))
+    if (first != NULL && (first->flags & STO_LEASED) != 0 && lease_over(session))
         return false;
     return session->link == STO_LINK_UP && first != NULL && session->active.count < most &&
            session->retired.count < STO_ISCSI_RETIRED;

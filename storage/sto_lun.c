@@ -8,6 +8,7 @@
 #include "storage/sto_lun_priv.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,6 +128,22 @@ void sto_lun_drop(struct sto_lun *lun, enum sto_session session)
 void sto_lun_set_lease(struct sto_lun *lun, const _Atomic int64_t *until_ns)
 {
     lun->lease_until_ns = until_ns;
+}
+
+void sto_lun_set_expiry(struct sto_lun *lun, int64_t until_ns)
+{
+    lun->expiry_ns = until_ns == INT64_MAX ? 0 : until_ns;
+}
+
+bool sto_lun_lease_over(const struct sto_lun *lun)
+{
+    int64_t now_ns;
+
+    if (lun->lease_until_ns == NULL && lun->expiry_ns == 0)
+        return false;
+    now_ns = hw_clock_now_ns(lun->clock);
+    return (lun->lease_until_ns != NULL && now_ns >= atomic_load(lun->lease_until_ns)) ||
+           (lun->expiry_ns != 0 && now_ns >= lun->expiry_ns);
 }
 
 /* --- judging an operation --- */

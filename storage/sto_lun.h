@@ -68,6 +68,7 @@ enum sto_rc {
     STO_ABORTED,        /* ABORTED COMMAND: part of it may have been executed, no more will be */
     STO_SHORT,          /* fewer bytes moved than asked */
     STO_NOT_SENT,       /* the session is down: never left this process */
+    STO_WITHHELD,       /* the lease is over (sto_lun_set_lease()): never left this process */
     STO_UNKNOWN,        /* UNKNOWN OUTCOME: timed out, cancelled, connection lost: may be executed
                            now, later or never */
     STO_LOGIN_REFUSED,  /* wrong secret, unknown target: retrying does not help */
@@ -175,10 +176,18 @@ int sto_lun_submit(struct sto_lun *lun, struct sto_op *op);
  * never cut in the middle; answers are still read. The control session is never held, nor are
  * operations without the mark while none with it is under way. What is held goes on, once and in
  * order, when the place says a later time and sto_lun_service() is called; deadlines of operations
- * and of the connection count on meanwhile. Backends of the kernel's (file, block) look only where
- * the operation is submitted: see sto_gate_set_deadline().
+ * and of the connection count on meanwhile. Data of files and block devices is looked at when it is
+ * handed to the kernel, and ends as STO_WITHHELD if the lease is over by then.
  */
 void sto_lun_set_lease(struct sto_lun *lun, const _Atomic int64_t *until_ns);
+
+/*
+ * The same for a lease that only the target's word makes longer (a storage lease): at or after
+ * `until_ns` nothing marked STO_LEASED is sent. Over iSCSI the data session is then given up where
+ * it would have to send: that word goes the same way as what must not be sent. INT64_MAX (as born):
+ * none.
+ */
+void sto_lun_set_expiry(struct sto_lun *lun, int64_t until_ns);
 
 /* The descriptor to poll; stays the same for the LUN's life. Owned by the LUN. */
 int sto_lun_fd(const struct sto_lun *lun);

@@ -38,13 +38,17 @@ struct sto_lun {
     uint32_t connect_ms;
     unsigned in_flight;
     const _Atomic int64_t *lease_until_ns; /* sto_lun_set_lease(); NULL: none */
-    char *name;     /* owned */
-    void *identify; /* sto_identify() under way, owned by sto_identify.c */
+    int64_t expiry_ns;                     /* sto_lun_set_expiry(); 0: none */
+    char *name;                            /* owned */
+    void *identify;                        /* sto_identify() under way, owned by sto_identify.c */
 };
 
 extern const struct sto_lun_ops sto_iscsi_ops; /* iscsi:// */
 extern const struct sto_lun_ops sto_block_ops; /* block:/dev/... */
 extern const struct sto_lun_ops sto_file_ops;  /* file:/... */
+
+/* May nothing be sent that is marked STO_LEASED? */
+bool sto_lun_lease_over(const struct sto_lun *lun);
 
 /* A completion as backends make it: stamps done_ns, counts in_flight down, calls op->done. */
 void sto_lun_complete(struct sto_lun *lun, struct sto_op *op);

@@ -35,6 +35,8 @@ const char *sto_rc_name(enum sto_rc rc)
         return "short";
     case STO_NOT_SENT:
         return "not-sent";
+    case STO_WITHHELD:
+        return "withheld";
     case STO_UNKNOWN:
         return "unknown-outcome";
     case STO_LOGIN_REFUSED:

@@ -16,6 +16,13 @@
 #include <string.h>
 #include <sys/uio.h>
 
+/* Deliberate fault, only ever built into a test binary. */
+#ifdef STO_MUTATE_LATE_SEND
+#define URING_LOOKS false
+#else
+#define URING_LOOKS true
+#endif
+
 enum { ZERO_BYTES = 65536, PAGE_BYTES = 4096 };
 enum { SETTLE_WAIT_NS = 10000000, SETTLE_WAITS = 100 + STO_URING_DEPTH };
 
@@ -27,7 +34,8 @@ struct slot {
     struct sto_op *op; /* NULL while `used`: ended already, the kernel still has it */
     bool used;
     bool cancelling;
-    void *bounce; /* aligned copy of the data; NULL = the caller's own memory */
+    struct io_uring_sqe *sqe; /* while it is not handed to the kernel */
+    void *bounce;             /* aligned copy of the data; NULL = the caller's own memory */
     struct iovec bounce_iov;
     uint64_t order;
     uint64_t done_bytes; /* WRITE_ZEROES by writing */
@@ -42,7 +50,9 @@ struct sto_uring {
     struct sto_op_list waiting; /* all slots are taken */
     struct slot *spare;
     void *zeroes;
-    unsigned unsent;
+    struct slot *unsent[STO_URING_DEPTH]; /* prepared, not handed to the kernel */
+    unsigned unsent_count;
+    bool cancels; /* some cancel is not handed over either */
     uint64_t next_order;
     void (*judge)(void *context, struct sto_op *op, int64_t moved); /* NULL: sto_uring_judge() */
     void *judge_context;
@@ -219,12 +229,39 @@ static int make_bounce(struct slot *slot, const struct sto_op *op)
 
 /* --- to the kernel --- */
 
+/* The kernel shall not do it: a queued entry cannot be taken back, but made to do nothing. The slot
+ * is free when that has come back. */
+static void void_entry(struct sto_uring *uring, struct slot *slot, enum sto_rc rc, const char *why)
+{
+    io_uring_prep_nop(slot->sqe);
+    io_uring_sqe_set_data(slot->sqe, slot);
+    sto_pump_end_with(uring->pump, slot->op, rc, why);
+    slot->op = NULL;
+}
+
+/* Hand over what is queued. The last look at the lease stands right before the system call. */
+static void hand_over(struct sto_uring *uring)
+{
+    bool over = URING_LOOKS && sto_lun_lease_over(uring->pump->lun);
+
+    for (unsigned i = 0; i < uring->unsent_count; i++) {
+        struct slot *slot = uring->unsent[i];
+
+        if (over && slot->op != NULL && (slot->op->flags & STO_LEASED) != 0)
+            void_entry(uring, slot, STO_WITHHELD, NULL);
+        slot->sqe = NULL;
+    }
+    uring->unsent_count = 0;
+    uring->cancels = false;
+    io_uring_submit(&uring->ring);
+}
+
 static struct io_uring_sqe *get_sqe(struct sto_uring *uring)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
 
     if (sqe == NULL) { /* full: hand over what is there and take again */
-        io_uring_submit(&uring->ring);
+        hand_over(uring);
         sqe = io_uring_get_sqe(&uring->ring);
     }
     return sqe;
@@ -288,7 +325,8 @@ static bool prepare(struct sto_uring *uring, struct slot *slot)
         break;
     }
     io_uring_sqe_set_data(sqe, slot);
-    uring->unsent++;
+    slot->sqe = sqe;
+    uring->unsent[uring->unsent_count++] = slot;
     return true;
 }
 
@@ -372,10 +410,8 @@ void sto_uring_flush(struct sto_uring *uring)
 {
     while (uring->spare != NULL && uring->waiting.first != NULL)
         start(uring, sto_op_list_take(&uring->waiting));
-    if (uring->unsent > 0) {
-        io_uring_submit(&uring->ring);
-        uring->unsent = 0;
-    }
+    if (uring->unsent_count > 0 || uring->cancels)
+        hand_over(uring);
 }
 
 /* --- from the kernel --- */
@@ -456,7 +492,7 @@ static void call_back(struct sto_uring *uring, struct slot *slot)
         return;
     io_uring_prep_cancel(sqe, slot, 0);
     io_uring_sqe_set_data(sqe, NULL);
-    uring->unsent++;
+    uring->cancels = true;
     slot->cancelling = true;
 }
 

@@ -40,21 +40,25 @@ void sto_wire_leave(void)
     served = NULL;
 }
 
-/* True if the call on `fd` may be made now. */
-static bool may_pass(int fd)
+/* 0 if the call on `fd` may be made now, or the errno it fails with. */
+static int judge(int fd)
 {
     struct sto_wire *wire = served;
 
     if (wire == NULL || wire->fd != fd)
-        return true;
+        return 0;
     wire->seen = true;
-    return !WIRE_LOOKS || !sto_wire_over(wire->clock, wire->until_ns);
+    if (WIRE_LOOKS && wire->expiry_ns != 0 && hw_clock_now_ns(wire->clock) >= wire->expiry_ns)
+        return ETIMEDOUT;
+    return WIRE_LOOKS && sto_wire_over(wire->clock, wire->until_ns) ? EAGAIN : 0;
 }
 
 ssize_t send(int fd, const void *data, size_t bytes, int flags)
 {
-    if (!may_pass(fd)) {
-        errno = EAGAIN;
+    int refused = judge(fd);
+
+    if (refused != 0) {
+        errno = refused;
         return -1;
     }
     return sendto(fd, data, bytes, flags, NULL, 0);
@@ -62,8 +66,10 @@ ssize_t send(int fd, const void *data, size_t bytes, int flags)
 
 ssize_t writev(int fd, const struct iovec *iov, int count)
 {
-    if (!may_pass(fd)) {
-        errno = EAGAIN;
+    int refused = judge(fd);
+
+    if (refused != 0) {
+        errno = refused;
         return -1;
     }
     if (served != NULL && served->fd == fd) { /* a socket: a dead one shall raise no SIGPIPE */

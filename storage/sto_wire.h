@@ -5,7 +5,8 @@
  * takes them: long after the operation was handed over, and after a SIGSTOP perhaps past the
  * deadline. It has no hook for sending, but it calls send(2) and writev(2) through the dynamic
  * linker, which finds the definitions of sto_wire.c first. They look at the deadline and say EAGAIN
- * when it has passed, as a full socket would; everything else in the process passes unchanged.
+ * when it has passed, as a full socket would (or ETIMEDOUT, as a dead one would, where nothing
+ * makes the lease longer but this connection); everything else in the process passes unchanged.
  *
  * What is left: a process that is stopped between that look and the system call, a few
  * instructions later, still makes the call when it goes on. Nothing in user space can close that;
@@ -22,6 +23,7 @@
 struct sto_wire {
     const struct hw_clock *clock;
     const _Atomic int64_t *until_ns; /* nothing at or after this time of `clock`; NULL: no lease */
+    int64_t expiry_ns;               /* likewise, and then it is no use to wait; 0: none */
     int fd;                          /* whose bytes are judged */
     bool seen;                       /* some call for `fd` came by: the linker does find us */
 };

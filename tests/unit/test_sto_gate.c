@@ -158,6 +158,7 @@ static void takes_back_what_has_no_answer(void)
         { STO_UNSUPPORTED, 0, -2 },
         { STO_MISCOMPARE, 0, -2 },
         { STO_BUSY, 0, -1 },
+        { STO_WITHHELD, 0, -1 },
         { STO_ABORTED, 0, -1 },
         { STO_UNKNOWN, 0, STO_GATE_UNKNOWN },
         { STO_NOT_SENT, 0, STO_GATE_UNKNOWN },

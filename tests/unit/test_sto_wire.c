@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The last look at the lease (storage/sto_wire, the held data session of storage/sto_iscsi_session):
- * time passes the deadline after each single system call that sends, as when the process is stopped
- * there and goes on later. Nothing is sent after it; after a renewal all goes on, once. The oracle
- * is this program's own sendto() and sendmsg(), below everything that is tested.
+ * The last look at the lease (storage/sto_wire, the held data session of
+ * storage/sto_iscsi_session): time passes the deadline after each single system call that sends, as
+ * when the process is stopped there and goes on later. Nothing is sent after it; after a renewal
+ * all goes on, once. The oracle is this program's own sendto() and sendmsg(), below everything that
+ * is tested.
  */
 #include <config.h>
 
@@ -23,7 +24,13 @@
 #include "tests/unit/iscsi_target.h"
 #include "tests/unit/unit.h"
 
-enum { DAY_MS = 24 * 3600 * 1000, WRITE_BYTES = 1024 * 1024, TURNS = 20000, QUIET_MS = 30 };
+enum {
+    DAY_MS = 24 * 3600 * 1000,
+    WRITE_BYTES = 1024 * 1024,
+    NARROW_BYTES = 40 * 1024,
+    TURNS = 20000,
+    QUIET_MS = 30
+};
 static const int64_t day_ns = (int64_t)DAY_MS * 1000000;
 
 static pthread_t tested; /* not the target's threads */
@@ -88,14 +95,15 @@ static void start(bool narrow)
     const struct sto_lun_options options = { .initiator = "iqn.2026-11.test:wire",
                                              .connect_ms = DAY_MS,
                                              .io_timeout_ms = UINT32_MAX,
-                                             .nop_ms = DAY_MS,
+                                             .nop_ms = 10 * DAY_MS,
                                              .clock = &test_clock };
-    uint16_t port = target_start();
     char text[128];
     struct sto_url url;
+    uint16_t port;
 
-    CU_ASSERT_FATAL(port != 0);
     target_set_narrow(narrow);
+    port = target_start();
+    CU_ASSERT_FATAL(port != 0);
     tested = pthread_self();
     counting = false;
     jumped_ns = 0;
@@ -135,21 +143,19 @@ static bool settle(unsigned wanted)
 /* A write whose time passes after call number `at`. True if it ended before that. */
 static bool one_write(bool narrow, unsigned at)
 {
-    struct iovec iov = { data, sizeof(data) };
-    struct sto_op op = { .kind = STO_OP_WRITE,
-                         .flags = STO_LEASED,
-                         .iov = &iov,
-                         .iov_count = 1,
-                         .done = op_ended };
-    struct sto_op control = { .kind = STO_OP_SCSI,
-                              .session = STO_SESSION_CONTROL,
-                              .cdb_bytes = 6,
-                              .done = op_ended };
+    struct iovec iov = { data, narrow ? NARROW_BYTES : WRITE_BYTES };
+    struct sto_op op = {
+        .kind = STO_OP_WRITE, .flags = STO_LEASED, .iov = &iov, .iov_count = 1, .done = op_ended
+    };
+    struct sto_op control = {
+        .kind = STO_OP_SCSI, .session = STO_SESSION_CONTROL, .cdb_bytes = 6, .done = op_ended
+    };
+    const size_t written = iov.iov_len;
     bool reached;
 
     start(narrow);
-    memset(data, (int)(at % 255 + 1), sizeof(data));
-    memset(target_disk(), 0, sizeof(data));
+    memset(data, (int)(at % 255 + 1), iov.iov_len);
+    memset(target_disk(), 0, iov.iov_len);
     ended = 0;
     jump_at = at;
     if (at == 0)
@@ -163,14 +169,14 @@ static bool one_write(bool narrow, unsigned at)
     if (reached && ended == 0) {
         CU_ASSERT_EQUAL(sto_run_op(lun, &control), 0); /* TEST UNIT READY is not held */
         CU_ASSERT_EQUAL(control.result.rc, STO_OK);
-        CU_ASSERT_EQUAL(ended, 1);
+        CU_ASSERT_EQUAL(ended, 0); /* the write still is */
         until_ns = now_ns(NULL) + day_ns;
         sto_lun_service(lun, 0);
-        CU_ASSERT(settle(2));
-        CU_ASSERT_EQUAL(ended, 2);
+        CU_ASSERT(settle(1));
+        CU_ASSERT_EQUAL(ended, 1);
     }
     CU_ASSERT_EQUAL(op.result.rc, STO_OK);
-    CU_ASSERT_EQUAL(memcmp(target_disk(), data, sizeof(data)), 0);
+    CU_ASSERT_EQUAL(memcmp(target_disk(), data, written), 0);
     CU_ASSERT_EQUAL(target_seen().connections, 2); /* nothing was lost on the way */
     stop();
     return !reached;
@@ -194,6 +200,49 @@ static void data_that_an_r2t_asks_for(void)
 static void data_that_the_socket_does_not_take(void)
 {
     every_call(true);
+}
+
+/* A lease that the target alone makes longer: the session is given up where it would have sent. */
+static bool one_expiry(unsigned at)
+{
+    struct iovec iov = { data, WRITE_BYTES };
+    struct sto_op op = {
+        .kind = STO_OP_WRITE, .flags = STO_LEASED, .iov = &iov, .iov_count = 1, .done = op_ended
+    };
+    bool reached;
+
+    start(false);
+    sto_lun_set_lease(lun, NULL);
+    sto_lun_set_expiry(lun, until_ns);
+    ended = 0;
+    jump_at = at;
+    if (at == 0)
+        jumped_ns += 2 * day_ns;
+    counting = true;
+    CU_ASSERT_EQUAL_FATAL(sto_lun_submit(lun, &op), 0);
+    for (unsigned turn = 0; ended == 0 && turn < TURNS; turn++) {
+        struct pollfd poll_fd = { .fd = sto_lun_fd(lun), .events = sto_lun_events(lun) };
+
+        (void)poll(&poll_fd, 1, QUIET_MS);
+        sto_lun_service(lun, poll_fd.revents);
+    }
+    counting = false;
+    CU_ASSERT_EQUAL(late, 0);
+    CU_ASSERT_EQUAL(ended, 1);
+    reached = at == 0 || calls >= at;
+    CU_ASSERT(op.result.rc == STO_OK || (reached && op.result.rc == STO_UNKNOWN));
+    stop();
+    return op.result.rc == STO_OK;
+}
+
+static void given_up_where_it_expires(void)
+{
+    unsigned at = 0;
+
+    while (!one_expiry(at) && at < 400)
+        at++;
+    CU_ASSERT(at >= 2); /* the command, and its data */
+    CU_ASSERT(at < 400);
 }
 
 /* Without the mark nothing is held; other descriptors and threads never are. */
@@ -227,5 +276,6 @@ const struct unit_case unit_cases[] = {
     { "only what is leased is held", only_what_is_leased },
     { "the deadline passes after each call: solicited data", data_that_an_r2t_asks_for },
     { "the deadline passes after each call: a full socket", data_that_the_socket_does_not_take },
+    { "a lease that only the target makes longer", given_up_where_it_expires },
     { NULL, NULL },
 };
