@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -115,6 +116,7 @@ int cli_serve_command(const struct cli_serve_wish *wish, const struct cli_serve_
     }
     if (wish->discard_state)
         add(command, "--discard-state");
+    add(command, "--die-with-parent");
     if (wish->initiator != NULL)
         add(command, "--initiator"), add(command, "%s", wish->initiator);
     if (wish->sandbox)
@@ -127,6 +129,7 @@ int cli_serve_command(const struct cli_serve_wish *wish, const struct cli_serve_
 
 pid_t cli_serve_start(const struct cli_serve_command *command)
 {
+    const pid_t parent = getpid();
     pid_t pid = fork();
     sigset_t none;
     int null_fd;
@@ -135,6 +138,9 @@ pid_t cli_serve_start(const struct cli_serve_command *command)
         return pid < 0 ? -errno : pid;
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    /* no server without somebody to start it again; it sets this once more for itself */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+        _exit(127);
     (void)setpgid(0, 0); /* Ctrl-C is ours to pass on, in order */
     null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null_fd >= 0) {

@@ -159,11 +159,18 @@ void sto_iscsi_logout(struct sto_iscsi_session *session, struct sto_op *op)
 
 /* --- the lease --- */
 
+/* Deliberate fault, only ever built into a test binary. */
+#ifdef STO_MUTATE_LATE_SEND
+#define SESSION_LOOKS false
+#else
+#define SESSION_LOOKS true
+#endif
+
 static bool lease_over(const struct sto_iscsi_session *session)
 {
     const struct sto_lun *lun = &session->lun->lun;
 
-    return sto_wire_over(lun->clock, lun->lease_until_ns);
+    return SESSION_LOOKS && sto_wire_over(lun->clock, lun->lease_until_ns);
 }
 
 bool sto_iscsi_held(const struct sto_iscsi_session *session)

@@ -238,6 +238,7 @@ int sv_config_read(const struct hw_call *call, struct sv_config *ret_config, str
         return usage(error, "--generation", "is missing, and so is a control socket to order it",
                      "give --generation or --control");
     config.discard_state = hw_option_given(call, "discard-state");
+    config.die_with_parent = hw_option_given(call, "die-with-parent");
     config.json = hw_option_given(call, "json");
     config.initiator = hw_option_value(call, "initiator", 0);
     *ret_config = config;

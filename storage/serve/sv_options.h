@@ -36,7 +36,8 @@ struct sv_config {
     uint16_t node;
     uint32_t generation; /* 0: wait for "acquire" */
     bool takeover, discard_state, sandbox, json;
-    uint32_t deadman_ms; /* 0: no member lease */
+    bool die_with_parent; /* PR_SET_PDEATHSIG, again behind the change of user */
+    uint32_t deadman_ms;  /* 0: no member lease */
     uint32_t store_ms;
     const char *initiator; /* NULL: the host's; points into the call */
     bool uid_given;

@@ -9,9 +9,11 @@
 
 #include <errno.h>
 #include <iscsi/iscsi.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -138,6 +140,7 @@ int sv_server_new(const struct sv_config *config, FILE *out, struct sv_server **
         return no_memory(error);
     server->config = config;
     server->out = out;
+    server->parent = getppid();
     server->wake_fd = server->page_fd = -1;
     server->timer_ns = server->abandon_ns = INT64_MAX;
     server->loop = qb_loop_create();
@@ -179,6 +182,19 @@ static int enter(struct sv_server *server, struct hw_error *error)
     return rc;
 }
 
+/* The change of user has cleared it (prctl(2)); whoever died before that is noticed by its absence.
+ */
+static int die_with_parent(const struct sv_server *server, struct hw_error *error)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        return hw_error_set(error, HW_ERROR_FAILED, errno, "--die-with-parent",
+                            "is refused by the kernel", "");
+    if (getppid() != server->parent)
+        return hw_error_set(error, HW_ERROR_FAILED, ESRCH, "--die-with-parent",
+                            "the process that started this one is gone", "");
+    return 0;
+}
+
 int sv_server_lock_in(struct sv_server *server, struct hw_error *error)
 {
     const bool sandbox = server->config->sandbox && !needs_host(server);
@@ -194,6 +210,8 @@ int sv_server_lock_in(struct sv_server *server, struct hw_error *error)
     iscsi_destroy_context(iscsi_create_context("iqn.2026-11.hawser:none")); /* likewise */
     if (sandbox)
         rc = enter(server, error);
+    if (rc == 0 && server->config->die_with_parent)
+        rc = die_with_parent(server, error);
     if (rc == 0 && server->lease != NULL && sv_lease_start(server->lease) < 0)
         rc = hw_error_set(error, HW_ERROR_FAILED, EAGAIN, "lease thread", "cannot be started", "");
     if (rc == 0 && sandbox)

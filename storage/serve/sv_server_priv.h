@@ -36,6 +36,7 @@ struct server_order {
 struct sv_server {
     const struct sv_config *config;
     FILE *out;
+    pid_t parent; /* of the start, for --die-with-parent */
     qb_loop_t *loop;
     qb_loop_timer_handle timer;
     int64_t timer_ns; /* what it is set to; INT64_MAX: not set */

@@ -50,6 +50,8 @@ static const struct hw_option options[] = {
     { .name = "front-end-uid",
       .argument = "N",
       .help = "the user that the disks' sockets belong to: the VMM's (the one of --uid)" },
+    { .name = "die-with-parent",
+      .help = "end at once, like by kill -9, when the process that started this one does" },
     { .name = "no-sandbox", .help = "keep the caller's rights, for debugging" },
     { .name = NULL },
 };

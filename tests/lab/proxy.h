@@ -116,6 +116,7 @@ struct proxy {
     char line[PX_LINE_BYTES];
     size_t line_length;
     bool stop;
+    uint64_t writes; /* PDUs of clients that carry a write or its data */
 };
 
 /* Closes one end of a connection; `reset`: with RST instead of FIN. */

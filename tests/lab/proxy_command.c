@@ -11,7 +11,7 @@
  * task N [COUNT]: the next COUNT answers to task management become response N. task lose [COUNT]:
  * they never arrive. task pass. attention N [CODE]: N unit attentions before each step (opcode and
  * service action). lose-pr-out SKIP: the answer to PERSISTENT RESERVE OUT number SKIP + 1 is lost
- * with its connection. seed N. show.
+ * with its connection. seed N. show. count: how many PDUs with a write or its data came so far.
  */
 #include "config.h"
 
@@ -167,6 +167,13 @@ static int command_show(struct proxy *proxy, char **words)
     return 0;
 }
 
+static int command_count(struct proxy *proxy, char **words)
+{
+    (void)words;
+    printf("{\"event\":\"count\",\"writes\":%" PRIu64 "}\n", proxy->writes);
+    return 0;
+}
+
 static int command_on_connections(struct proxy *proxy, char **words)
 {
     static const struct {
@@ -199,6 +206,7 @@ void px_obey(struct proxy *proxy, char *line)
         { "lose-pr-out", command_lose },
         { "seed", command_seed },
         { "show", command_show },
+        { "count", command_count },
         { "cut", command_on_connections },
         { "fin", command_on_connections },
         { "detach", command_on_connections },

@@ -291,6 +291,8 @@ void px_watch(struct proxy *proxy, struct px_connection *connection, enum px_sid
             proxy->connections[i].barrier_seen = proxy->connections[i].registers;
         return;
     }
+    if (opcode == PX_DATA_OUT || (opcode == PX_SCSI_COMMAND && is_write(pdu[32])))
+        proxy->writes++;
     if (opcode != PX_SCSI_COMMAND)
         return;
     if (pdu[32] == PR_OUT)

@@ -2,7 +2,7 @@
 /*
  * A LUN's owner for the lab, like owner.c, with hawser-lun in the place of the library: it starts
  * one, is its front end and its cluster daemon, and says the same events and obeys the same words.
- * Besides: kill | restart | order JSON | stop | cont (of hawser-lun).
+ * Besides: kill | restart | order JSON | stop | cont (of hawser-lun); feed on | feed off.
  * (over 400: one program, whose parts share its state).
  */
 #include "config.h"
@@ -24,26 +24,33 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/hw_clock.h"
+#include "common/hw_feed.h"
 #include "lab_words.h"
 #include "storage/vhost/vh_drive.h"
 
 enum { WATCHED = 8, ARGUMENTS = 40, PATH_BYTES = 100, QUEUE_SIZE = 64, RETRY_MS = 20 };
+enum { FEED_EVERY_MS = 50 };
 enum { META_END_BYTES = 2 * 1024 * 1024, DISK_BYTES = 1024 * 1024 };
 
 struct options {
-    const char *url, *cluster, *initiator, *mutation, *feed, *deadman, *lease;
+    const char *url, *cluster, *initiator, *mutation, *deadman, *store;
     unsigned node;
     uint32_t generation;
-    bool record, claim, sandbox;
+    bool record, claim, no_sandbox;
 };
 
 struct served {
     struct options options;
     const char *program; /* this one: hawser-lun is found from it */
-    char directory[PATH_BYTES / 2], disk_path[PATH_BYTES], control_path[PATH_BYTES];
+    char directory[PATH_BYTES / 2];
+    char disk_path[PATH_BYTES], control_path[PATH_BYTES], feed_path[PATH_BYTES];
     pid_t child;
     int child_status;
     int control; /* -1: not connected */
+    int feed;    /* likewise */
+    bool feeds;
+    int64_t fed_ns;
     size_t line_have;
     char line[8192];
     struct vh_drive *drive;
@@ -85,6 +92,7 @@ static void exec_child(struct served *served)
 {
     const struct options *options = &served->options;
     char path[PATH_BYTES * 4], lun[1024], node[16], generation[16], control[PATH_BYTES + 8];
+    char feed[PATH_BYTES + 8];
     char *arguments[ARGUMENTS];
     unsigned count = 0;
 
@@ -93,6 +101,7 @@ static void exec_child(struct served *served)
     (void)snprintf(node, sizeof(node), "%u", options->node);
     (void)snprintf(generation, sizeof(generation), "%" PRIu32, options->generation);
     (void)snprintf(control, sizeof(control), "unix:%s", served->control_path);
+    (void)snprintf(feed, sizeof(feed), "unix:%s", served->feed_path);
 #define ADD(word) arguments[count++] = (char *)(uintptr_t)(word)
     ADD("hawser-lun");
     ADD("--lun"), ADD(lun), ADD("--control"), ADD(control), ADD("--cluster"), ADD(options->cluster),
@@ -101,16 +110,15 @@ static void exec_child(struct served *served)
         ADD("--takeover");
     if (options->initiator != NULL)
         ADD("--initiator"), ADD(options->initiator);
-    if (options->feed != NULL)
-        ADD("--feed"), ADD(options->feed);
     if (options->deadman != NULL)
-        ADD("--deadman-ms"), ADD(options->deadman);
-    if (options->lease != NULL)
-        ADD("--lease"), ADD(options->lease);
-    if (!options->sandbox)
+        ADD("--feed"), ADD(feed), ADD("--deadman-ms"), ADD(options->deadman);
+    if (options->store != NULL)
+        ADD("--lease"), ADD("storage"), ADD("--store-ms"), ADD(options->store);
+    if (options->no_sandbox)
         ADD("--no-sandbox");
     else
         ADD("--front-end-uid"), ADD("0");
+    ADD("--die-with-parent");
     ADD(NULL);
 #undef ADD
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -243,18 +251,47 @@ static void order(struct served *served, const char *text)
         lab_say("usage", ", \"reason\": \"hawser-lun is not there\"");
 }
 
-static void connect_control(struct served *served)
+/* A connected socket, or -1. */
+static int connect_to(const char *path, int type)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
-    served->control = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", served->control_path);
-    if (connect(served->control, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-        (void)close(served->control);
-        served->control = -1;
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd;
+    (void)close(fd);
+    return -1;
+}
+
+static void connect_control(struct served *served)
+{
+    served->control = connect_to(served->control_path, SOCK_STREAM);
+    if (served->control >= 0)
+        order(served, "{\"command\": \"events\"}");
+}
+
+/* --- its feeds --- */
+
+static void feed(struct served *served)
+{
+    const int64_t now_ns = hw_clock_now_ns(hw_clock_boottime());
+    const struct hw_feed packet = { .generation = served->options.generation,
+                                    .sent_ns = now_ns,
+                                    .term = 1 };
+    uint8_t bytes[HW_FEED_BYTES];
+
+    if (!served->feeds || now_ns - served->fed_ns < (int64_t)FEED_EVERY_MS * 1000000)
         return;
+    served->fed_ns = now_ns;
+    hw_feed_encode(&packet, bytes);
+    if (served->feed < 0)
+        served->feed = connect_to(served->feed_path, SOCK_SEQPACKET | SOCK_NONBLOCK);
+    if (served->feed >= 0 && send(served->feed, bytes, sizeof(bytes), MSG_NOSIGNAL) < 0 &&
+        errno != EAGAIN) {
+        (void)close(served->feed);
+        served->feed = -1;
     }
-    order(served, "{\"command\": \"events\"}");
 }
 
 /* --- the guest's disk: vhost-user --- */
@@ -361,7 +398,12 @@ static void obey(void *context, const char *line)
         (void)kill(served->child, SIGSTOP);
     else if (strcmp(line, "cont") == 0 && served->child > 0)
         (void)kill(served->child, SIGCONT);
-    else if (strcmp(line, "restart") == 0 && served->child == 0)
+    else if (strcmp(line, "feed on") == 0)
+        served->feeds = true;
+    else if (strcmp(line, "feed off") == 0) {
+        served->feeds = false;
+        lab_say("starved", ", \"feeds\": 0");
+    } else if (strcmp(line, "restart") == 0 && served->child == 0)
         start_child(served);
     else if (strncmp(line, "order ", 6) == 0)
         order(served, line + 6);
@@ -395,7 +437,8 @@ static void loop(struct served *served)
         memcpy(fds, served->watched, count * sizeof(fds[0]));
         fds[count] = (struct pollfd) { .fd = STDIN_FILENO, .events = POLLIN };
         fds[count + 1] = (struct pollfd) { .fd = served->control, .events = POLLIN };
-        (void)poll(fds, count + 2, waits ? RETRY_MS : 1000);
+        (void)poll(fds, count + 2, waits ? RETRY_MS : served->feeds ? FEED_EVERY_MS : 1000);
+        feed(served);
         for (unsigned i = 0; i < count; i++)
             if (fds[i].revents != 0)
                 vh_drive_service(served->drive, fds[i].fd, fds[i].revents);
@@ -415,14 +458,13 @@ static const struct option long_options[] = {
     { "generation", required_argument, NULL, 'g' },
     { "initiator", required_argument, NULL, 'i' },
     { "mutation", required_argument, NULL, 'm' },
-    { "feed", required_argument, NULL, 'f' },
     { "deadman-ms", required_argument, NULL, 'd' },
-    { "lease", required_argument, NULL, 'L' },
+    { "store-ms", required_argument, NULL, 's' },
     { "barrier-ms", required_argument, NULL, 'b' },
     { "barrier-attempts", required_argument, NULL, 'b' },
     { "record", no_argument, NULL, 'r' },
     { "claim", no_argument, NULL, 'C' },
-    { "sandbox", no_argument, NULL, 'S' },
+    { "no-sandbox", no_argument, NULL, 'S' },
     { NULL, 0, NULL, 0 },
 };
 
@@ -450,14 +492,11 @@ static bool parse(int argc, char **argv, struct options *options)
         case 'm':
             options->mutation = optarg;
             break;
-        case 'f':
-            options->feed = optarg;
-            break;
         case 'd':
             options->deadman = optarg;
             break;
-        case 'L':
-            options->lease = optarg;
+        case 's':
+            options->store = optarg;
             break;
         case 'b':
             break; /* hawser-lun goes on until it is told to stop */
@@ -468,7 +507,7 @@ static bool parse(int argc, char **argv, struct options *options)
             options->claim = true;
             break;
         case 'S':
-            options->sandbox = true;
+            options->no_sandbox = true;
             break;
         default:
             return false;
@@ -481,24 +520,28 @@ static bool parse(int argc, char **argv, struct options *options)
 int main(int argc, char **argv)
 {
     struct served *served = calloc(1, sizeof(*served));
-    const char *base = getenv("TMPDIR");
+    char base[PATH_BYTES];
 
     if (served == NULL)
         return 1;
     served->program = argv[0];
-    served->control = -1;
+    served->control = served->feed = -1;
     served->status = 1;
     if (!parse(argc, argv, &served->options)) {
         (void)fprintf(stderr, "usage: served --lun URL --cluster UUID --node N --generation G "
-                              "--record [--initiator NAME] [--claim] [--mutation NAME]\n");
+                              "--record [--initiator NAME] [--claim] [--mutation NAME] "
+                              "[--deadman-ms N | --store-ms N] [--no-sandbox]\n");
         return 2;
     }
-    (void)snprintf(served->directory, sizeof(served->directory), "%.30s/served-XXXXXX",
-                   base == NULL ? "/tmp" : base);
+    if (getcwd(base, sizeof(base)) == NULL) /* the lab's, which ends with it */
+        return 1;
+    (void)snprintf(served->directory, sizeof(served->directory), "%.30s/served-XXXXXX", base);
     if (mkdtemp(served->directory) == NULL || !make_disk(served))
         return 1;
     (void)snprintf(served->disk_path, PATH_BYTES, "%s/disk", served->directory);
     (void)snprintf(served->control_path, PATH_BYTES, "%s/control", served->directory);
+    (void)snprintf(served->feed_path, PATH_BYTES, "%s/feed", served->directory);
+    served->feeds = served->options.deadman != NULL;
     (void)fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
     start_child(served);
     loop(served);
@@ -509,6 +552,7 @@ int main(int argc, char **argv)
     vh_drive_free(served->drive);
     (void)unlink(served->disk_path);
     (void)unlink(served->control_path);
+    (void)unlink(served->feed_path);
     (void)rmdir(served->directory);
     return served->status;
 }

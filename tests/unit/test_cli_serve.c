@@ -54,13 +54,14 @@ static void makes_the_command(void)
         "hawser-lun --lun iscsi://h/iqn.2026-11.x:y/1#disk,secret-file=/etc/s,socket=/run/d/disk "
         "--state iscsi://h/iqn.2026-11.x:y/1#state,secret-file=/etc/s,socket=/run/d/state "
         "--control unix:/run/d/control --cluster 6b1f0c5e-8f0a-4d1e-9d5a-0c2b7a3e4f11 --node 3 "
-        "--generation 48 --takeover --front-end-uid 107");
+        "--generation 48 --takeover --die-with-parent --front-end-uid 107");
     memset(&wish, 0, sizeof(wish));
     wish.discard_state = true;
     CU_ASSERT_EQUAL_FATAL(sto_url_parse("file:/a%2Cb", &wish.url, NULL), 0);
     CU_ASSERT_STRING_EQUAL(line_of(&wish, "/run/d"),
                            "hawser-lun --lun file:/a%2Cb,socket=/run/d/disk --control "
-                           "unix:/run/d/control --discard-state --no-sandbox");
+                           "unix:/run/d/control --discard-state --die-with-parent "
+                           "--no-sandbox");
 }
 
 static void refuses_long_names(void)
