@@ -98,11 +98,10 @@ struct sto_gate *sto_gate_new(struct sto_lun *lun,
 
     if (gate == NULL)
         return NULL;
-    gate->lun = lun;
-    gate->event = event;
-    gate->context = context;
+    *gate = (struct sto_gate) {
+        .lun = lun, .event = event, .context = context, .lease_until_ns = INT64_MAX
+    };
     gate->state = STO_GATE_HELD;
-    gate->lease_until_ns = INT64_MAX;
     return gate;
 }
 
@@ -396,7 +395,6 @@ struct sto_gate_stats sto_gate_stats(const struct sto_gate *gate)
 {
     struct sto_gate_stats stats = gate->stats;
 
-    stats.waiting = gate->waiting.count;
-    stats.flying = gate->flying.count;
+    stats.waiting = gate->waiting.count, stats.flying = gate->flying.count;
     return stats;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From an operation to libiscsi's task: the CDB, the direction and the buffers. Copies no data.
+ * From an operation to libiscsi's task: the CDB, the direction and the buffers; the LUN's number.
+ * Copies no data.
  */
 #include "config.h"
 
@@ -13,6 +14,12 @@
 #include "storage/sto_op_cdb.h"
 
 enum { ZERO_BLOCK_BYTES = 4096 };
+enum { LUN_FLAT = 0x4000, LUN_PERIPHERAL_MAX = 255 };
+
+int sto_iscsi_lun_number(const struct sto_iscsi *lun)
+{
+    return lun->url.lun > LUN_PERIPHERAL_MAX ? LUN_FLAT | lun->url.lun : lun->url.lun;
+}
 
 static int libiscsi_direction(enum sto_direction direction)
 {

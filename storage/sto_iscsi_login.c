@@ -78,6 +78,10 @@ static void login_done(struct iscsi_context *context, int status, void *data, vo
     (void)data;
     if (session->tearing_down)
         return;
+    if (status == SCSI_STATUS_GOOD && !session->wire.seen) {
+        session->unjudged = session->lost = true;
+        return;
+    }
     if (status != SCSI_STATUS_GOOD) {
         session->redirected = status == SCSI_STATUS_REDIRECT;
         session->lost = true;
@@ -285,6 +289,10 @@ static void login_lost(struct sto_iscsi_session *session)
 
     snprintf(words, sizeof(words), "%s", iscsi_get_error(session->context));
     session->lost = false;
+    if (session->unjudged) {
+        refused(session, "this libiscsi sends without asking for the lease (sto_wire.h)", true);
+        return;
+    }
     switch (status) {
     case LOGIN_AUTHENTICATION:
         refused(session,

@@ -80,6 +80,7 @@ struct sto_iscsi_session {
     struct sto_iscsi_tasks retired;
     unsigned leased; /* tasks that may have bytes to send, and only under the lease */
     struct sto_wire wire;
+    bool unjudged; /* what was sent did not come by the wire's look: no use of this libiscsi */
 
     /* login */
     unsigned portal;  /* index of the one tried */

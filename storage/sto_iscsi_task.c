@@ -18,15 +18,8 @@
 
 #include "storage/sto_sense.h"
 
-enum { LUN_FLAT = 0x4000, LUN_PERIPHERAL_MAX = 255 };
-
 /* RFC 7143 11.6.1 */
 enum { TMF_COMPLETE = 0, TMF_NOT_SUPPORTED = 5, TMF_REJECTED = 255 };
-
-int sto_iscsi_lun_number(const struct sto_iscsi *lun)
-{
-    return lun->url.lun > LUN_PERIPHERAL_MAX ? LUN_FLAT | lun->url.lun : lun->url.lun;
-}
 
 bool sto_iscsi_drained(const struct sto_iscsi_session *session)
 {
@@ -77,8 +70,7 @@ static struct sto_iscsi_task *take_task(struct sto_iscsi_session *session)
     task->session = session;
     task->op = NULL;
     task->scsi = NULL;
-    task->answered = false;
-    task->leased = false;
+    task->answered = task->leased = false;
     task->asked_bytes = 0;
     return task;
 }
@@ -176,17 +168,16 @@ static void command_done(struct iscsi_context *context, int status, void *data, 
         } else {
             session->received_ns = hw_clock_now_ns(session->lun->lun.clock);
         }
-        /* A target may refuse a write before it has taken all data. What libiscsi still has
-         * queued of it lies in the caller's buffers: they stay ours until that is gone. */
-        if (status == SCSI_STATUS_GOOD || task->scsi->xfer_dir != SCSI_XFER_WRITE ||
-            sto_iscsi_drained(session)) {
-            sto_pump_end(&session->lun->pump, task->op);
-            task->op = NULL;
-        }
     }
+    /* A target may refuse a write before it has taken all data. What libiscsi still has queued of
+     * it lies in the caller's buffers: they stay ours until that is gone. */
     if (status == SCSI_STATUS_GOOD || task->scsi->xfer_dir != SCSI_XFER_WRITE ||
-        sto_iscsi_drained(session))
+        sto_iscsi_drained(session)) {
+        if (task->op != NULL)
+            sto_pump_end(&session->lun->pump, task->op);
+        task->op = NULL;
         end_leased(session, task);
+    }
     task_answered(session, task);
 }
 
@@ -268,10 +259,7 @@ void sto_iscsi_task_start(struct sto_iscsi_session *session, struct sto_op *op)
         sto_pump_end_with(&session->lun->pump, op, STO_NOT_SENT, "out of memory");
         return;
     }
-    if ((op->flags & STO_LEASED) != 0 && session->lun->lun.lease_until_ns != NULL &&
-        !session->wire.seen)
-        rc = -EPROTO;
-    else if (op->kind == STO_OP_LUN_RESET)
+    if (op->kind == STO_OP_LUN_RESET)
         rc = start_reset(session, task);
     else
         rc = start_command(session, task, op);
@@ -280,7 +268,6 @@ void sto_iscsi_task_start(struct sto_iscsi_session *session, struct sto_op *op)
         sto_pump_end_with(&session->lun->pump, op, STO_NOT_SENT,
                           rc == -EINVAL   ? "the block size is not known or the range is too large"
                           : rc == -ENOMEM ? "out of memory"
-                          : rc == -EPROTO ? "this libiscsi does not send through the lease's check"
                                           : "the session is down");
         return;
     }

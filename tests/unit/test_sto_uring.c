@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * storage/sto_uring: the look at the lease right before the kernel is told. The rest of it is
+ * tested through a file, in test_sto_file.
+ */
+#include <config.h>
+
+#include "storage/sto_uring.h"
+
+#include <fcntl.h>
+
+#include "tests/unit/lun_file.h"
+
+static _Atomic int64_t over_at_ns;
+static int64_t time_ns;
+static unsigned looks, over_after; /* time passes the deadline at this look at the clock */
+
+static int64_t stepping_now(void *context)
+{
+    (void)context;
+    if (++looks == over_after)
+        time_ns = 2;
+    return time_ns;
+}
+
+/* Submit two writes, one of them leased, with time passing after `after` looks at the clock. True
+ * if the lease lasted. */
+static bool one_leased_write(struct lun_file *file, unsigned after, bool expires)
+{
+    static uint8_t data[2][4096] __attribute__((aligned(4096)));
+    struct iovec iov[2] = { { data[0], 4096 }, { data[1], 4096 } };
+    struct sto_op leased = {
+        .kind = STO_OP_WRITE, .flags = STO_LEASED, .iov = &iov[0], .iov_count = 1
+    };
+    struct sto_op other = {
+        .kind = STO_OP_WRITE, .offset_bytes = 4096, .iov = &iov[1], .iov_count = 1
+    };
+    uint8_t back[8192];
+    int fd = open(file->path, O_RDONLY);
+
+    CU_ASSERT_FATAL(fd >= 0);
+    memset(data[0], (int)(after % 99) + 1, 4096);
+    memset(data[1], (int)(after % 99) + 1, 4096);
+    time_ns = 0;
+    looks = 0;
+    over_after = after;
+    over_at_ns = 1;
+    if (expires)
+        sto_lun_set_expiry(file->lun, 1);
+    else
+        sto_lun_set_lease(file->lun, &over_at_ns);
+    CU_ASSERT_EQUAL(lun_file_run(file, &leased), leased.result.rc);
+    over_after = 0;
+    CU_ASSERT_EQUAL(lun_file_run(file, &other), STO_OK); /* is not held */
+    CU_ASSERT_EQUAL(pread(fd, back, sizeof(back), 0), (ssize_t)sizeof(back));
+    CU_ASSERT(leased.result.rc == STO_OK || leased.result.rc == STO_WITHHELD);
+    CU_ASSERT_EQUAL(memcmp(back, data[0], 4096) == 0, leased.result.rc == STO_OK);
+    CU_ASSERT_EQUAL(memcmp(back + 4096, data[1], 4096), 0);
+    sto_lun_set_lease(file->lun, NULL);
+    sto_lun_set_expiry(file->lun, INT64_MAX);
+    (void)close(fd);
+    return leased.result.rc == STO_OK;
+}
+
+/* Wherever the deadline passes before the last look, nothing reaches the kernel. */
+static void nothing_after_the_lease(void)
+{
+    static const struct hw_clock clock = { stepping_now, NULL };
+    static const struct sto_lun_options options = { .clock = &clock, .io_timeout_ms = UINT32_MAX };
+
+    for (unsigned expires = 0; expires < 2; expires++) {
+        struct lun_file file;
+        unsigned after = 1;
+
+        lun_file_make(&file);
+        lun_file_start(&file, "", &options);
+        while (!one_leased_write(&file, after, expires != 0) && after < 100)
+            after++;
+        CU_ASSERT(after > 1); /* the first look came too late */
+        CU_ASSERT(after < 100);
+        lun_file_end(&file);
+    }
+}
+
+const struct unit_case unit_cases[] = {
+    { "nothing reaches the kernel after the lease", nothing_after_the_lease },
+    { 0 },
+};
