@@ -78,8 +78,7 @@ static struct sto_iscsi_task *take_task(struct sto_iscsi_session *session)
 /* Nothing of it is left to send. */
 static void end_leased(struct sto_iscsi_session *session, struct sto_iscsi_task *task)
 {
-    if (task->leased)
-        session->leased--;
+    session->leased -= task->leased;
     task->leased = false;
 }
 
@@ -104,8 +103,7 @@ static void give_task(struct sto_iscsi *lun, struct sto_iscsi_task *task)
 static void judge_residual(const struct sto_iscsi_task *task, struct sto_op *op)
 {
     const struct scsi_task *scsi = task->scsi;
-    uint64_t asked = task->asked_bytes;
-    uint64_t left = scsi->residual < asked ? scsi->residual : asked;
+    uint64_t asked = task->asked_bytes, left = scsi->residual < asked ? scsi->residual : asked;
 
     if (op->kind == STO_OP_DISCARD || op->kind == STO_OP_WRITE_ZEROES)
         asked = op->length_bytes; /* a parameter list or one block stands for them */
@@ -158,8 +156,8 @@ static void command_done(struct iscsi_context *context, int status, void *data, 
 
     (void)context;
     (void)data;
-    if (session->tearing_down)
-        return; /* all tasks are freed together, their operations have ended */
+    if (session->tearing_down) /* all tasks are freed together, their operations have ended */
+        return;
     if (task->op != NULL) {
         judge_task(task, status);
         if (status == (int)SCSI_STATUS_CANCELLED) {
