@@ -240,7 +240,7 @@ static void watch(void *context, int fd, short events)
     if (events == 0)
         (void)qb_loop_poll_del(loop, fd);
     else
-        (void)qb_loop_poll_add(loop, QB_LOOP_MED, fd, events, disk, ready);
+        (void)qb_loop_poll_add(loop, QB_LOOP_HIGH, fd, events, disk, ready);
 }
 
 static void tell(void *context, bool connected, const char *text)

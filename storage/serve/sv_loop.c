@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The event loop: libqb's, with the LUNs' descriptors, timers and signals. What a LUN waits for may
+ * The event loop: libqb's, with the LUNs' descriptors, timers and signals. What guests wait for has
+ * the high priority: libqb makes every second turn for that alone, and only asks the kernel once
+ * more when what is ready has the medium one, which control sockets have. What a LUN waits for may
  * change with every call into it, so everything that happens ends in server_settle().
  */
 #include "config.h"
@@ -98,7 +100,7 @@ static void set_timer(struct sv_server *server, int64_t at_ns)
     server->timer_ns = INT64_MAX;
     if (at_ns == INT64_MAX)
         return;
-    if (qb_loop_timer_add(server->loop, QB_LOOP_MED, left_ns > 0 ? (uint64_t)left_ns : 0, server,
+    if (qb_loop_timer_add(server->loop, QB_LOOP_HIGH, left_ns > 0 ? (uint64_t)left_ns : 0, server,
                           timer_due, &server->timer) == 0)
         server->timer_ns = at_ns;
 }
@@ -109,7 +111,7 @@ static void settle_lun(struct sv_server *server, struct server_lun *lun)
 
     if (events == lun->watched)
         return;
-    if (qb_loop_poll_mod(server->loop, QB_LOOP_MED, sv_lun_fd(lun->lun), events, server,
+    if (qb_loop_poll_mod(server->loop, QB_LOOP_HIGH, sv_lun_fd(lun->lun), events, server,
                          lun_ready) == 0)
         lun->watched = events;
 }
@@ -149,7 +151,7 @@ int server_watch_all(struct sv_server *server)
         struct server_lun *lun = &server->luns[i];
 
         lun->watched = sv_lun_events(lun->lun);
-        rc = qb_loop_poll_add(server->loop, QB_LOOP_MED, sv_lun_fd(lun->lun), lun->watched, server,
+        rc = qb_loop_poll_add(server->loop, QB_LOOP_HIGH, sv_lun_fd(lun->lun), lun->watched, server,
                               lun_ready);
     }
     if (rc == 0)
