@@ -8,6 +8,8 @@
  * when it has passed, as a full socket would (or ETIMEDOUT, as a dead one would, where nothing
  * makes the lease longer but this connection); everything else in the process passes unchanged.
  *
+ * They also let the kernel send a PDU's header and data together, which libiscsi writes one by one.
+ *
  * What is left: a process that is stopped between that look and the system call, a few
  * instructions later, still makes the call when it goes on. Nothing in user space can close that;
  * the reservation refuses what comes so late (timing.md, LUN ownership).
@@ -26,6 +28,7 @@ struct sto_wire {
     int64_t expiry_ns;               /* likewise, and then it is no use to wait; 0: none */
     int fd;                          /* whose bytes are judged */
     bool seen;                       /* some call for `fd` came by: the linker does find us */
+    bool corked; /* the kernel keeps a header back for its data, which did not come yet */
 };
 
 /* Is the lease over now? False without one. */
@@ -33,7 +36,7 @@ bool sto_wire_over(const struct hw_clock *clock, const _Atomic int64_t *until_ns
 /* From now on this thread's send() and writev() on wire->fd are judged. `wire` is the caller's and
  * stays until sto_wire_leave(). Not nested. */
 void sto_wire_enter(struct sto_wire *wire);
-/* No more. */
+/* No more; a header that is kept back goes out. */
 void sto_wire_leave(void);
 
 #endif

@@ -10,6 +10,8 @@
 
 #include "storage/sto_wire.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -39,6 +41,8 @@ static unsigned calls, jump_at; /* time jumps after so many calls; 0: before the
 static unsigned late;           /* calls made when the lease was over */
 static int64_t jumped_ns;
 static _Atomic int64_t until_ns;
+static int last_flags;  /* of the last call that sends */
+static unsigned pushes; /* TCP_NODELAY set: what the kernel keeps back goes out */
 static uint8_t data[WRITE_BYTES];
 
 static int64_t now_ns(void *context)
@@ -64,13 +68,22 @@ ssize_t sendto(int fd, const void *bytes, size_t size, int flags, const struct s
                socklen_t to_bytes)
 {
     note_call();
+    last_flags = flags;
     return (ssize_t)syscall(SYS_sendto, fd, bytes, size, flags, to, to_bytes);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     note_call();
+    last_flags = flags;
     return (ssize_t)syscall(SYS_sendmsg, fd, message, flags);
+}
+
+int setsockopt(int fd, int level, int name, const void *value, socklen_t bytes)
+{
+    if (level == IPPROTO_TCP && name == TCP_NODELAY)
+        pushes++;
+    return (int)syscall(SYS_setsockopt, fd, level, name, value, bytes);
 }
 
 static struct sto_lun *lun;
@@ -272,8 +285,42 @@ static void only_what_is_leased(void)
     (void)close(pair[1]);
 }
 
+/* A PDU's header waits in the kernel for its data, and for nothing else. */
+static void a_header_goes_out_with_its_data(void)
+{
+    uint8_t pdu[48 + 8] = { 0 };
+    struct iovec iov = { data, 512 };
+    struct sto_wire wire = { .clock = &test_clock };
+    int pair[2];
+
+    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    wire.fd = pair[0];
+    pushes = 0;
+    sto_wire_enter(&wire);
+    CU_ASSERT_EQUAL(send(pair[0], pdu, 48, 0), 48); /* without data */
+    CU_ASSERT_EQUAL(last_flags & MSG_MORE, 0);
+    pdu[6] = 2;
+    CU_ASSERT_EQUAL(send(pair[0], pdu, 47, 0), 47); /* the rest of something */
+    CU_ASSERT_EQUAL(last_flags & MSG_MORE, 0);
+    CU_ASSERT_EQUAL(send(pair[0], pdu, 48 + 8, 0), 48 + 8); /* with them */
+    CU_ASSERT_EQUAL(last_flags & MSG_MORE, 0);
+    CU_ASSERT_EQUAL(send(pair[0], pdu, 48, 0), 48); /* before them */
+    CU_ASSERT_EQUAL(last_flags & MSG_MORE, MSG_MORE);
+    CU_ASSERT_EQUAL(writev(pair[0], &iov, 1), 512);
+    CU_ASSERT_EQUAL(last_flags & MSG_MORE, 0);
+    sto_wire_leave();
+    CU_ASSERT_EQUAL(pushes, 0);
+    sto_wire_enter(&wire);
+    CU_ASSERT_EQUAL(send(pair[0], pdu, 48, 0), 48);
+    sto_wire_leave(); /* the data did not come */
+    CU_ASSERT_EQUAL(pushes, 1);
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+}
+
 const struct unit_case unit_cases[] = {
     { "only what is leased is held", only_what_is_leased },
+    { "a header goes out with its data", a_header_goes_out_with_its_data },
     { "the deadline passes after each call: solicited data", data_that_an_r2t_asks_for },
     { "the deadline passes after each call: a full socket", data_that_the_socket_does_not_take },
     { "a lease that only the target makes longer", given_up_where_it_expires },
