@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Fuzzes storage/vhost/vh_ring, storage/vhost/vh_inflight and storage/vhost/vh_blk under a driver
+ * that changes its memory while it is read: they are compiled into this one with a hook before
+ * each of their reads, and the hook writes what the input says there. So every change lands
+ * between two reads of one request, at the same place each time. It begins with four right
+ * requests, direct and by tables. Whatever the device saw, pieces lie in the driver's memory and
+ * requests within the disk.
+ */
+#include <config.h>
+
+#include "storage/vhost/vh_blk.h"
+#include "storage/vhost/vh_inflight.h"
+#include "storage/vhost/vh_proto.h"
+#include "storage/vhost/vh_ring.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { APART = 2 * 1024 * 1024 }; /* farther than any index of 16 bits leads */
+
+/* The driver's memory, with nothing beside it that could be read by mistake. */
+static void *map_apart(size_t bytes, int rights, int flags, int fd, off_t offset)
+{
+    uint8_t *room = mmap(NULL, bytes + 2 * APART, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    fuzz_require(room != MAP_FAILED);
+    return mmap(room + APART, bytes, rights, flags | MAP_FIXED, fd, offset);
+}
+
+static int unmap_apart(void *at, size_t bytes)
+{
+    return munmap((uint8_t *)at - APART, bytes + 2 * APART);
+}
+
+static void driver_writes(void);
+#define memcpy(to, from, bytes)                    (driver_writes(), memcpy(to, from, bytes))
+#define __atomic_load_n(at, order)                 (driver_writes(), __atomic_load_n(at, order))
+#define mmap(at, bytes, rights, flags, fd, offset) map_apart(bytes, rights, flags, fd, offset)
+#define munmap(at, bytes)                          unmap_apart(at, bytes)
+#include "storage/vhost/vh_blk.c"
+#include "storage/vhost/vh_inflight.c"
+#include "storage/vhost/vh_mem.c"
+#include "storage/vhost/vh_ring.c"
+#undef memcpy
+#undef __atomic_load_n
+#undef mmap
+#undef munmap
+
+enum { MEMORY = 16 * 1024, SIZE = 8, DESC = 0, AVAIL = 128, USED = 256, SECTORS = 64 };
+enum { TABLES = 512, HEADERS = 1024, STATUS = 1536, DATA = 4096, REQUESTS = 4, RECORD = 5 };
+enum { ROUNDS = 8 };
+#define USER_ADDR UINT64_C(0x7f0000000000)
+
+struct world {
+    uint8_t *memory;
+    struct vh_mem *mem;
+    struct vh_inflight inflight;
+    struct vh_ring ring;
+    struct vh_chain chain;
+    const uint8_t *data; /* records: reads to wait for 1, where 2, what 2 */
+    size_t size;
+    unsigned reads;
+};
+
+static struct world *playing; /* of the hook, which is told nothing */
+
+static const struct vh_blk_device device = { .sectors = SECTORS,
+                                             .block_bytes = 512,
+                                             .physical_block_bytes = 512,
+                                             .queues = 1,
+                                             .discard = true,
+                                             .write_zeroes = true };
+
+/* One record, if its time has come: into the memory, or the in-flight region. */
+static void driver_writes(void)
+{
+    struct world *world = playing;
+    unsigned at;
+    uint8_t *to;
+    size_t room;
+
+    if (world == NULL || world->size < RECORD || ++world->reads < world->data[0])
+        return;
+    at = (unsigned)(world->data[1] | world->data[2] << 8);
+    to = (at & 0x8000) != 0 ? world->inflight.first : world->memory;
+    room = (at & 0x8000) != 0 ? vh_inflight_bytes(1, SIZE) : MEMORY;
+    to[(at & 0x7fff) % room] = world->data[3];
+    to[((at & 0x7fff) + 1) % room] = world->data[4];
+    world->reads = 0;
+    world->data += RECORD;
+    world->size -= RECORD;
+}
+
+static void put_desc(struct world *world, unsigned at, uint64_t addr, uint32_t len, uint16_t flags,
+                     uint16_t next)
+{
+    const struct vh_desc desc = { .addr = addr, .len = len, .flags = flags, .next = next };
+
+    memcpy(world->memory + at, &desc, sizeof(desc));
+}
+
+/* Header, data, status from descriptor `at` of `table` on. */
+static void put_chain(struct world *world, unsigned table, unsigned at, unsigned i)
+{
+    const unsigned first = table + at * 16;
+
+    put_desc(world, first, HEADERS + i * 16, 16, VH_DESC_F_NEXT, (uint16_t)(at + 1));
+    put_desc(world, first + 16, DATA + i * 512, 512,
+             VH_DESC_F_NEXT | (i % 2 == 0 ? VH_DESC_F_WRITE : 0), (uint16_t)(at + 2));
+    put_desc(world, first + 32, STATUS + i, 1, VH_DESC_F_WRITE, 0);
+}
+
+/* Requests 0 and 1 direct, 2 and 3 by tables; even ones read, odd ones write. */
+static void put_requests(struct world *world)
+{
+    static const uint16_t heads[REQUESTS] = { 0, 3, 6, 7 };
+    const uint16_t count = REQUESTS;
+
+    for (unsigned i = 0; i < REQUESTS; i++) {
+        const uint32_t type = i % 2 == 0 ? VH_BLK_IN : VH_BLK_OUT;
+        const uint64_t sector = i * 8;
+
+        memcpy(world->memory + HEADERS + i * 16, &type, sizeof(type));
+        memcpy(world->memory + HEADERS + i * 16 + 8, &sector, sizeof(sector));
+        if (i < 2) {
+            put_chain(world, DESC, heads[i], i);
+        } else {
+            put_desc(world, DESC + heads[i] * 16u, TABLES + i * 64, 48, VH_DESC_F_INDIRECT, 0);
+            put_chain(world, TABLES + i * 64, 0, i);
+        }
+        memcpy(world->memory + AVAIL + 4 + i * 2, &heads[i], 2);
+        memcpy(world->memory + AVAIL + 4 + (i + 4) * 2, &heads[i], 2);
+    }
+    memcpy(world->memory + AVAIL + 2, &count, sizeof(count));
+}
+
+static void require_inside(const struct world *world, const struct iovec *piece)
+{
+    const uint8_t *first = vh_mem_guest(world->mem, 0, MEMORY), *from = piece->iov_base;
+
+    fuzz_require(from >= first && piece->iov_len <= MEMORY &&
+                 from + piece->iov_len <= first + MEMORY);
+}
+
+static void judge_request(struct world *world)
+{
+    struct vh_chain *chain = &world->chain;
+    struct vh_blk_request request;
+    int verdict;
+
+    fuzz_require(chain->out_count + chain->in_count <= VH_SEGMENTS);
+    for (unsigned i = 0; i < chain->out_count + chain->in_count; i++)
+        require_inside(world, &chain->pieces[i]);
+    verdict = vh_blk_parse(&device, chain, &request);
+    if (verdict < 0)
+        return;
+    require_inside(world, &(struct iovec) { request.status, 1 });
+    *request.status = (uint8_t)verdict;
+    if (verdict != VH_BLK_OK || request.type == VH_BLK_GET_ID)
+        return;
+    fuzz_require(request.sector <= SECTORS && request.sectors <= SECTORS - request.sector);
+    for (unsigned i = 0; i < request.data_count; i++)
+        require_inside(world, &chain->pieces[request.data_at + i]);
+}
+
+/* Serve the ring; its process dies and comes back, over and over. */
+static void serve(struct world *world)
+{
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        int rc = 1;
+
+        vh_ring_start(&world->ring, 0);
+        fuzz_require(world->ring.again_count <= SIZE);
+        for (unsigned k = 0; k < 2 * SIZE && rc != 0 && rc != -EPROTO; k++) {
+            vh_ring_want_kicks(&world->ring, k % 2 == 0);
+            rc = vh_ring_pop(&world->ring, &world->chain);
+            fuzz_require(rc == 0 || rc == 1 || rc == -EBADMSG || rc == -EPROTO);
+            if (rc == 0 || rc == -EPROTO)
+                continue;
+            fuzz_require(world->chain.head < SIZE && world->ring.in_use <= SIZE);
+            if (rc == 1)
+                judge_request(world);
+            vh_ring_push(&world->ring, world->chain.head, 1);
+            (void)vh_ring_wants_signal(&world->ring);
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const struct vh_region region = { .bytes = MEMORY, .user_addr = USER_ADDR };
+    struct world world = { .data = data, .size = size };
+    int fd = memfd_create("fuzz", MFD_CLOEXEC), inflight_fd = vh_inflight_create(1, SIZE);
+
+    fuzz_require(fd >= 0 && inflight_fd >= 0 && ftruncate(fd, MEMORY) == 0);
+    fuzz_require(vh_mem_new(&region, &fd, 1, &world.mem) == 0);
+    fuzz_require(
+        vh_inflight_map(&world.inflight, inflight_fd, 0, vh_inflight_bytes(1, SIZE), 1, SIZE) == 0);
+    world.memory = vh_mem_guest(world.mem, 0, MEMORY);
+    put_requests(&world);
+    world.ring.size = SIZE;
+    world.ring.indirect = true;
+    world.ring.event_idx = size % 2 == 0;
+    world.ring.inflight = vh_inflight_queue(&world.inflight, 0);
+    fuzz_require(vh_ring_place(&world.ring, world.mem, USER_ADDR + DESC, USER_ADDR + AVAIL,
+                               USER_ADDR + USED) == 0);
+    playing = &world;
+    serve(&world);
+    playing = NULL;
+    vh_inflight_unmap(&world.inflight);
+    vh_mem_unref(world.mem);
+    close(inflight_fd);
+    close(fd);
+    return 0;
+}
