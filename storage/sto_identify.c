@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reading the facts of a LUN: one command after the other, each told by the table below. Unit
+ * Reading the facts of a LUN by commands that the table below tells: those that decide what else is
+ * asked one after the other, the rest at once, which saves a new owner most of its waiting. Judged
+ * they are in the order of the table. Unit
  * attentions that wait (a fresh login has one) and aborted commands are stepped over and counted;
  * nothing else is retried. A standby node asks too, while another holds an exclusive reservation:
  * what may be refused then stays unknown (READ CAPACITY) or has a careful default (MODE SENSE).
+ * over 400: the steps and what drives them share every field.
  */
 #include "config.h"
 
@@ -19,15 +22,28 @@
 #include "storage/sto_sense.h"
 
 enum { UNIT_ATTENTIONS_MAX = 32, ANSWER_BYTES = 1024, INQUIRY_BYTES = 96, PAGE_BYTES = 252 };
+enum { COMMANDS = 9 /* at most at once */ };
 enum { MODE_BYTES = 192, CAPACITY_BYTES = 32, FULL_STATUS_BYTES = 512, NS_PER_MS = 1000000 };
+
+/* One command: out, or back and kept until all are. */
+struct command {
+    struct identify *identify;
+    const struct step *step;
+    struct sto_op op;
+    struct iovec iov;
+    unsigned unit_attentions, aborts;
+    uint8_t answer[ANSWER_BYTES];
+};
 
 struct identify {
     struct sto_lun *lun;
-    struct sto_op op;
-    struct iovec iov;
-    unsigned step;
-    const struct step *at; /* of the command that is out */
-    unsigned unit_attentions, aborts;
+    unsigned next;       /* the step after those that were asked */
+    unsigned out, asked; /* commands under way; of this turn */
+    int failed;          /* 0, or -errno: no more is asked or judged */
+    enum sto_session session;
+    const struct sto_op *op; /* of the command that is judged */
+    const uint8_t *answer;
+    const struct step *at;
     int64_t deadline_ns;
     struct sto_vpd_pages pages;
     struct sto_facts facts;
@@ -35,7 +51,7 @@ struct identify {
     void (*done)(void *context, int rc, const struct sto_facts *facts,
                  const struct hw_error *error);
     void *context;
-    uint8_t answer[ANSWER_BYTES];
+    struct command commands[COMMANDS];
 };
 
 struct step {
@@ -72,7 +88,7 @@ static int refuse(struct identify *identify, int code, const char *reason, const
 /* A command that must succeed did not. */
 static int refuse_result(struct identify *identify, const char *command)
 {
-    const struct sto_result *result = &identify->op.result;
+    const struct sto_result *result = &identify->op->result;
     const char *words = sto_sense_words(result->sense_key, result->asc_ascq);
 
     if (result->rc == STO_ILLEGAL && result->asc_ascq == STO_ASC_NO_SUCH_LUN)
@@ -105,7 +121,7 @@ static uint8_t ready_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
 static int judge_ready(struct identify *identify, size_t bytes)
 {
     struct sto_lun *lun = identify->lun;
-    enum sto_rc rc = identify->op.result.rc;
+    enum sto_rc rc = identify->op->result.rc;
     int facts_rc;
 
     (void)bytes;
@@ -120,7 +136,7 @@ static int judge_ready(struct identify *identify, size_t bytes)
     if (rc == STO_OK || rc == STO_CONFLICT)
         return 0;
     /* Not ready, or no such LUN: INQUIRY may know better which. */
-    return identify->op.result.asc_ascq == STO_ASC_NO_SUCH_LUN
+    return identify->op->result.asc_ascq == STO_ASC_NO_SUCH_LUN
                ? 0
                : refuse_result(identify, "TEST UNIT READY");
 }
@@ -134,7 +150,7 @@ static int judge_inquiry(struct identify *identify, size_t bytes)
 {
     enum sto_peripheral peripheral;
 
-    if (identify->op.result.rc != STO_OK)
+    if (identify->op->result.rc != STO_OK)
         return refuse_result(identify, "INQUIRY");
     if (sto_inquiry_standard(identify->answer, bytes, &identify->facts, &peripheral) < 0)
         return refuse(identify, EBADMSG, "the answer to INQUIRY is too short", NULL);
@@ -159,7 +175,7 @@ static uint8_t page_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
  */
 static int judge_optional(struct identify *identify, const char *command)
 {
-    enum sto_rc rc = identify->op.result.rc;
+    enum sto_rc rc = identify->op->result.rc;
 
     if (rc == STO_UNSUPPORTED || rc == STO_ILLEGAL)
         return 0;
@@ -184,9 +200,9 @@ static uint8_t capacity_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
 
 static int judge_capacity(struct identify *identify, size_t bytes)
 {
-    if (identify->op.result.rc == STO_CONFLICT)
+    if (identify->op->result.rc == STO_CONFLICT)
         return 0; /* LIO refuses it under another's exclusive access: not known yet */
-    if (identify->op.result.rc != STO_OK)
+    if (identify->op->result.rc != STO_OK)
         return refuse_result(identify, "READ CAPACITY");
     if (sto_inquiry_capacity(identify->answer, bytes, &identify->facts) < 0)
         return refuse(identify, EBADMSG, "the target names an impossible capacity or block size",
@@ -203,7 +219,7 @@ static uint8_t mode_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *step)
 static int judge_mode(struct identify *identify, size_t bytes)
 {
     identify->facts.write_cache = true;
-    if (identify->op.result.rc == STO_OK) {
+    if (identify->op->result.rc == STO_OK) {
         identify->facts.write_cache = false;
         if (sto_inquiry_mode(identify->answer, bytes, &identify->facts) < 0)
             identify->facts.write_cache = true;
@@ -255,7 +271,7 @@ static uint8_t full_status_cdb(uint8_t cdb[STO_CDB_BYTES], const struct step *st
 
 static int judge_full_status(struct identify *identify, size_t bytes)
 {
-    identify->facts.full_status = identify->op.result.rc == STO_OK && bytes >= 8;
+    identify->facts.full_status = identify->op->result.rc == STO_OK && bytes >= 8;
     return 0;
 }
 
@@ -275,47 +291,71 @@ static const struct step steps[] = {
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
+/* From here on what is asked depends on no answer but that of the step before. */
+enum { ALL_AT_ONCE = 3 };
+
+_Static_assert(STEPS - ALL_AT_ONCE <= COMMANDS, "room for all that are asked at once");
 
 /* --- driving them --- */
 
-static void step_done(struct sto_op *op);
+static void command_done(struct sto_op *op);
 
-/* 0, or -errno and nothing was submitted. */
-static int submit_step(struct identify *identify)
+static void fail(struct identify *identify, int rc)
 {
-    const struct step *step = &steps[identify->step];
-    struct sto_op *op = &identify->op;
-    int64_t left_ms = (identify->deadline_ns - hw_clock_now_ns(identify->lun->clock)) / NS_PER_MS;
-
-    identify->at = step;
-    memset(identify->answer, 0, sizeof(identify->answer));
-    op->kind = STO_OP_SCSI;
-    op->cdb_bytes = step->cdb(op->cdb, step);
-    op->direction = step->answer_bytes > 0 ? STO_DIRECTION_IN : STO_DIRECTION_NONE;
-    identify->iov.iov_base = identify->answer;
-    identify->iov.iov_len = step->answer_bytes;
-    op->iov = &identify->iov;
-    op->iov_count = step->answer_bytes > 0 ? 1 : 0;
-    op->timeout_ms = left_ms < 1 ? 1 : (uint32_t)left_ms;
-    op->done = step_done;
-    op->context = identify;
-    return sto_lun_submit(identify->lun, op);
+    if (identify->failed == 0)
+        identify->failed = rc;
 }
 
-static void next_step(struct identify *identify)
+/* Ask, or ask again. */
+static void submit(struct command *command)
 {
+    struct identify *identify = command->identify;
+    const struct step *step = command->step;
+    struct sto_op *op = &command->op;
+    int64_t left_ms = (identify->deadline_ns - hw_clock_now_ns(identify->lun->clock)) / NS_PER_MS;
     int rc;
 
-    while (identify->step < STEPS && steps[identify->step].page != 0 &&
-           !sto_inquiry_has_page(&identify->pages, steps[identify->step].page))
-        identify->step++;
-    if (identify->step == STEPS) {
-        finish(identify, 0);
-        return;
+    memset(command->answer, 0, sizeof(command->answer));
+    op->kind = STO_OP_SCSI;
+    op->session = identify->session;
+    op->cdb_bytes = step->cdb(op->cdb, step);
+    op->direction = step->answer_bytes > 0 ? STO_DIRECTION_IN : STO_DIRECTION_NONE;
+    command->iov = (struct iovec) { command->answer, step->answer_bytes };
+    op->iov = &command->iov;
+    op->iov_count = step->answer_bytes > 0 ? 1 : 0;
+    op->timeout_ms = left_ms < 1 ? 1 : (uint32_t)left_ms;
+    op->done = command_done;
+    op->context = command;
+    rc = sto_lun_submit(identify->lun, op);
+    if (rc == 0)
+        identify->out++;
+    else if (identify->failed == 0)
+        fail(identify, refuse(identify, -rc, "cannot be asked for its facts", NULL));
+}
+
+static bool is_offered(const struct identify *identify, const struct step *step)
+{
+    return step->page == 0 || sto_inquiry_has_page(&identify->pages, step->page);
+}
+
+/* The next step, or all that are left. */
+static void ask(struct identify *identify)
+{
+    const unsigned end = identify->next < ALL_AT_ONCE ? identify->next + 1 : STEPS;
+
+    identify->asked = 0;
+    for (; identify->next < end; identify->next++) {
+        struct command *command = &identify->commands[identify->asked];
+
+        if (!is_offered(identify, &steps[identify->next]))
+            continue;
+        memset(command, 0, sizeof(*command));
+        command->identify = identify;
+        command->step = &steps[identify->next];
+        identify->asked++;
     }
-    rc = submit_step(identify);
-    if (rc < 0)
-        finish(identify, refuse(identify, -rc, "cannot be asked for its facts", NULL));
+    for (unsigned i = 0; i < identify->asked && identify->failed == 0; i++)
+        submit(&identify->commands[i]);
 }
 
 /* Silence is no answer of any kind: facts are read whole or not at all. */
@@ -324,45 +364,63 @@ static bool never_answered(enum sto_rc rc)
     return rc == STO_NOT_SENT || rc == STO_UNKNOWN || rc == STO_BUSY || rc == STO_ABORTED;
 }
 
-static void step_done(struct sto_op *op)
+/* 0; 1: there is no more to ask; or -errno. */
+static int judge(struct identify *identify, const struct command *command)
 {
-    struct identify *identify = op->context;
-    const struct step *step = &steps[identify->step];
-    size_t bytes = op->result.transferred_bytes < step->answer_bytes
-                       ? (size_t)op->result.transferred_bytes
-                       : step->answer_bytes;
-    int rc;
+    const struct step *step = command->step;
+    const uint64_t moved = command->op.result.transferred_bytes;
 
-    if (op->result.rc == STO_UNIT_ATTENTION) {
-        if (++identify->unit_attentions > UNIT_ATTENTIONS_MAX)
-            finish(identify,
-                   refuse(identify, EIO, "the target reports unit attentions endlessly", NULL));
-        else
-            next_step(identify);
-        return;
+    identify->op = &command->op;
+    identify->answer = command->answer;
+    identify->at = step;
+    if (step != &steps[0] && never_answered(command->op.result.rc))
+        return refuse_result(identify, "a command");
+    return step->judge(identify, moved < step->answer_bytes ? (size_t)moved : step->answer_bytes);
+}
+
+/* All that was asked is back. */
+static void go_on(struct identify *identify)
+{
+    int rc = identify->failed;
+
+    for (unsigned i = 0; rc == 0 && i < identify->asked; i++)
+        rc = judge(identify, &identify->commands[i]);
+    if (rc == 0 && identify->next < STEPS) {
+        ask(identify);
+        rc = identify->failed;
+        if (identify->out > 0)
+            return;
     }
-    identify->unit_attentions = 0; /* counted in a row: each step may meet as many */
-    if (op->result.rc == STO_ABORTED && ++identify->aborts < STO_ABORTS_MAX) {
-        next_step(identify);
-        return;
+    finish(identify, rc < 0 ? rc : 0);
+}
+
+/* Is this no answer, but a reason to ask again? */
+static bool asks_again(struct command *command)
+{
+    struct identify *identify = command->identify;
+    const enum sto_rc rc = command->op.result.rc;
+
+    if (rc == STO_UNIT_ATTENTION && ++command->unit_attentions > UNIT_ATTENTIONS_MAX) {
+        fail(identify, refuse(identify, EIO, "the target reports unit attentions endlessly", NULL));
+        return false;
     }
-    identify->aborts = 0;
-    if (op->result.rc == STO_NOT_SENT && identify->step == 0 && op->session == STO_SESSION_DATA) {
-        op->session = STO_SESSION_CONTROL; /* perhaps only that one is logged in */
-        next_step(identify);
-        return;
+    if (rc == STO_NOT_SENT && command->step == &steps[0] && identify->session == STO_SESSION_DATA) {
+        identify->session = STO_SESSION_CONTROL; /* perhaps only that one is logged in */
+        return true;
     }
-    if (identify->step > 0 && never_answered(op->result.rc)) {
-        finish(identify, refuse_result(identify, "a command"));
-        return;
-    }
-    rc = step->judge(identify, bytes);
-    if (rc != 0) {
-        finish(identify, rc < 0 ? rc : 0);
-        return;
-    }
-    identify->step++;
-    next_step(identify);
+    return rc == STO_UNIT_ATTENTION || (rc == STO_ABORTED && ++command->aborts < STO_ABORTS_MAX);
+}
+
+static void command_done(struct sto_op *op)
+{
+    struct command *command = op->context;
+    struct identify *identify = command->identify;
+
+    identify->out--;
+    if (identify->failed == 0 && asks_again(command))
+        submit(command);
+    if (identify->out == 0)
+        go_on(identify);
 }
 
 int sto_identify(struct sto_lun *lun, uint32_t timeout_ms,
@@ -381,15 +439,15 @@ int sto_identify(struct sto_lun *lun, uint32_t timeout_ms,
     identify->lun = lun;
     identify->done = done;
     identify->context = context;
-    identify->op.session = STO_SESSION_DATA;
+    identify->session = STO_SESSION_DATA;
     identify->deadline_ns =
         hw_clock_now_ns(lun->clock) +
         (int64_t)(timeout_ms != 0 ? timeout_ms : lun->io_timeout_ms) * NS_PER_MS;
-    rc = submit_step(identify);
-    if (rc < 0) {
+    ask(identify);
+    rc = identify->failed;
+    if (rc < 0)
         free(identify);
-        return rc;
-    }
-    lun->identify = identify;
-    return 0;
+    else
+        lun->identify = identify;
+    return rc;
 }

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * How long a server of a vhost-user-blk disk takes from its start to its first answered read:
- *   serve_start --socket PATH [--listen PORT --target ADDRESS:PORT] -- COMMAND...
- * COMMAND is started and, once it has answered, ended. With --target its iSCSI connections are made
- * to 127.0.0.1:PORT and are relayed to that portal; the first Login Response that passes is when
- * the LUN answered, which the server cannot make faster or slower.
- * Prints "MILLISECONDS-FROM-EXEC MILLISECONDS-FROM-LOGIN-RESPONSE"; without a target the second
- * is "-".
+ *   serve_start --socket PATH [--target ADDRESS:PORT] -- COMMAND...
+ * COMMAND is started and, once it has answered, ended. With --target the network is listened to:
+ * the first Login Response that comes from that portal is when the LUN answered, which the server
+ * can make neither faster nor slower (root). Prints "MILLISECONDS-FROM-EXEC
+ * MILLISECONDS-FROM-LOGIN-RESPONSE"; without a target the second is "-".
  */
 #include <config.h>
 
 #include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,24 +21,21 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "storage/vhost/vh_drive.h"
 #include "tests/unit/watch_loop.h"
 
-enum { BLOCK = 4096, QUEUE = 64, LINKS = 8, NS_PER_MS = 1000000, ALL_MS = 20000, END_MS = 5000 };
+enum { BLOCK = 4096, QUEUE = 64, NS_PER_MS = 1000000, ALL_MS = 20000, END_MS = 5000 };
 enum { LOGIN_RESPONSE = 0x23, OPCODE_MASK = 0x3f }; /* RFC 7143 11.13 */
 
 struct start {
     struct watch_loop loop;
     const char *socket;
     struct sockaddr_in target;
-    int listen_port, listener;
     pid_t server;
     int64_t exec_ns, login_ns, served_ns;
-
-    int links[LINKS][2]; /* from the server, to the target */
-    unsigned link_count;
 
     struct vh_drive *drive;
     bool connected, failed;
@@ -50,79 +48,64 @@ static int64_t now(void)
     return hw_clock_now_ns(hw_clock_boottime());
 }
 
-/* --- the relay --- */
+/* --- the network --- */
 
-static bool send_all(int fd, const uint8_t *bytes, size_t count)
+/* TCP payload from the target's portal, or NULL. */
+static const uint8_t *payload(const struct start *start, const uint8_t *packet, size_t bytes)
 {
-    while (count > 0) {
-        const ssize_t sent = send(fd, bytes, count, MSG_NOSIGNAL);
+    const struct iphdr *ip = (const void *)packet;
+    const struct tcphdr *tcp = (const void *)(packet + ip->ihl * 4u);
+    size_t headers;
 
-        if (sent <= 0)
-            return false;
-        bytes += sent;
-        count -= (size_t)sent;
-    }
-    return true;
+    if (bytes < sizeof(*ip) || bytes < ip->ihl * 4u + sizeof(*tcp) || ip->version != 4 ||
+        ip->protocol != IPPROTO_TCP || ip->saddr != start->target.sin_addr.s_addr ||
+        tcp->source != start->target.sin_port)
+        return NULL;
+    headers = ip->ihl * 4u + tcp->doff * 4u;
+    return headers < bytes ? packet + headers : NULL;
 }
 
-/* Bytes from one side to the other; what ends on one side ends on both. */
-static void relay(void *context, int fd, short revents)
+/* When the kernel got it, on the clock of all else. */
+static int64_t came_ns(struct msghdr *message)
+{
+    const struct cmsghdr *control = CMSG_FIRSTHDR(message);
+    struct timespec came, real;
+
+    if (control == NULL || control->cmsg_type != SCM_TIMESTAMPNS ||
+        clock_gettime(CLOCK_REALTIME, &real) < 0)
+        return now();
+    memcpy(&came, CMSG_DATA(control), sizeof(came));
+    return now() -
+           ((int64_t)(real.tv_sec - came.tv_sec) * 1000 * NS_PER_MS + real.tv_nsec - came.tv_nsec);
+}
+
+static void packet_came(void *context, int fd, short revents)
 {
     struct start *start = context;
-    static uint8_t bytes[1 << 16];
-    unsigned link = 0, side;
-    ssize_t got;
+    static uint8_t packet[1 << 16] __attribute__((aligned(8)));
+    uint8_t control[64] __attribute__((aligned(8)));
+    struct iovec iov = { packet, sizeof(packet) };
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+    };
+    const ssize_t got = recvmsg(fd, &message, 0);
+    const uint8_t *pdu = got > 0 ? payload(start, packet, (size_t)got) : NULL;
 
     (void)revents;
-    while (start->links[link][0] != fd && start->links[link][1] != fd)
-        link++;
-    side = start->links[link][1] == fd;
-    got = recv(fd, bytes, sizeof(bytes), 0);
-    if (side == 1 && got > 0 && start->login_ns == 0 && (bytes[0] & OPCODE_MASK) == LOGIN_RESPONSE)
-        start->login_ns = now();
-    if (got > 0 && send_all(start->links[link][!side], bytes, (size_t)got))
+    if (pdu == NULL || (pdu[0] & OPCODE_MASK) != LOGIN_RESPONSE)
         return;
-    for (side = 0; side < 2; side++) {
-        watch_loop_set(&start->loop, start->links[link][side], 0, relay, start);
-        (void)close(start->links[link][side]);
-        start->links[link][side] = -1;
-    }
+    start->login_ns = came_ns(&message);
+    watch_loop_set(&start->loop, fd, 0, packet_came, start);
+    (void)close(fd);
 }
 
-static void accept_link(void *context, int fd, short revents)
+static bool listen_in(struct start *start)
 {
-    struct start *start = context;
-    const int from = accept(fd, NULL, NULL), to = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const int yes = 1;
+    const int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(ETH_P_IP)), yes = 1;
 
-    (void)revents;
-    if (from < 0 || to < 0 || start->link_count == LINKS ||
-        setsockopt(from, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) < 0 ||
-        setsockopt(to, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) < 0 ||
-        connect(to, (struct sockaddr *)&start->target, sizeof(start->target)) < 0) {
-        start->failed = true;
-        return;
-    }
-    start->links[start->link_count][0] = from;
-    start->links[start->link_count++][1] = to;
-    watch_loop_set(&start->loop, from, POLLIN, relay, start);
-    watch_loop_set(&start->loop, to, POLLIN, relay, start);
-}
-
-static bool listen_at(struct start *start)
-{
-    const struct sockaddr_in own = { .sin_family = AF_INET,
-                                     .sin_port = htons((uint16_t)start->listen_port),
-                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    const int yes = 1;
-
-    start->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (start->listener < 0 ||
-        setsockopt(start->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
-        bind(start->listener, (const struct sockaddr *)&own, sizeof(own)) < 0 ||
-        listen(start->listener, LINKS) < 0)
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof(yes)) < 0)
         return false;
-    watch_loop_set(&start->loop, start->listener, POLLIN, accept_link, start);
+    watch_loop_set(&start->loop, fd, POLLIN, packet_came, start);
     return true;
 }
 
@@ -208,7 +191,7 @@ static bool run(struct start *start, char **command)
     return !start->failed;
 }
 
-/* In order, with its connections relayed; killed if it does not go. */
+/* In order; killed if it does not go. */
 static void end(struct start *start)
 {
     const int64_t end_ns = now() + (int64_t)END_MS * NS_PER_MS;
@@ -240,8 +223,6 @@ static bool set_option(struct start *start, const char *name, const char *value)
 {
     if (strcmp(name, "--socket") == 0)
         start->socket = value;
-    else if (strcmp(name, "--listen") == 0)
-        start->listen_port = atoi(value);
     else if (strcmp(name, "--target") == 0)
         return set_target(start, value);
     else
@@ -258,14 +239,13 @@ int main(int argc, char **argv)
     while (at + 1 < argc && strcmp(argv[at], "--") != 0 &&
            set_option(&start, argv[at], argv[at + 1]))
         at += 2;
-    if (at + 1 >= argc || strcmp(argv[at], "--") != 0 || start.socket == NULL ||
-        (start.listen_port != 0) != (start.target.sin_port != 0)) {
-        (void)fprintf(stderr, "usage: serve_start --socket PATH [--listen PORT --target "
-                              "ADDRESS:PORT] -- COMMAND...\n");
+    if (at + 1 >= argc || strcmp(argv[at], "--") != 0 || start.socket == NULL) {
+        (void)fprintf(stderr,
+                      "usage: serve_start --socket PATH [--target ADDRESS:PORT] -- COMMAND...\n");
         return 2;
     }
-    good = (start.listen_port == 0 || listen_at(&start)) && make_front(&start) &&
-           run(&start, argv + at + 1) && (start.listen_port == 0 || start.login_ns != 0);
+    good = (start.target.sin_port == 0 || listen_in(&start)) && make_front(&start) &&
+           run(&start, argv + at + 1) && (start.target.sin_port == 0 || start.login_ns != 0);
     vh_drive_free(start.drive);
     start.drive = NULL;
     end(&start);
