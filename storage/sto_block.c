@@ -210,5 +210,6 @@ const struct sto_lun_ops sto_block_ops = {
     .fd = block_fd,
     .events = block_events,
     .service = block_service,
+    .hand_over = sto_lun_handed_over,
     .facts = block_facts,
 };

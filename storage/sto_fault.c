@@ -444,6 +444,7 @@ static const struct sto_lun_ops fault_ops = {
     .fd = fault_fd,
     .events = fault_events,
     .service = fault_service,
+    .hand_over = sto_lun_handed_over,
     .facts = fault_facts,
 };
 

@@ -297,5 +297,6 @@ const struct sto_lun_ops sto_iscsi_ops = {
     .fd = iscsi_fd,
     .events = iscsi_events,
     .service = iscsi_service_lun,
+    .hand_over = sto_lun_handed_over,
     .facts = iscsi_facts,
 };

@@ -297,6 +297,22 @@ void sto_lun_service(struct sto_lun *lun, short revents)
     lun->ops->service(lun, revents);
 }
 
+void sto_lun_gather(struct sto_lun *lun)
+{
+    lun->gathering = true;
+}
+
+void sto_lun_hand_over(struct sto_lun *lun)
+{
+    lun->gathering = false;
+    lun->ops->hand_over(lun);
+}
+
+void sto_lun_handed_over(struct sto_lun *lun)
+{
+    (void)lun;
+}
+
 unsigned sto_lun_in_flight(const struct sto_lun *lun)
 {
     return lun->in_flight;

@@ -7,9 +7,10 @@
  * a command, or reconnects by itself.
  *
  * Rules for operations: the caller owns struct sto_op and its buffers until `done` was called;
- * `done` is called exactly once for each submitted operation, only from sto_lun_service() or
- * sto_lun_close(), never from inside sto_lun_submit(); unit attentions are returned, never
- * swallowed; an operation whose deadline passes ends as STO_UNKNOWN: it may still be executed.
+ * `done` is called exactly once for each submitted operation, only from sto_lun_service(),
+ * sto_lun_hand_over() or sto_lun_close(), never from inside sto_lun_submit(); unit attentions are
+ * returned, never swallowed; an operation whose deadline passes ends as STO_UNKNOWN: it may still
+ * be executed.
  */
 #ifndef STO_LUN_H
 #define STO_LUN_H
@@ -195,6 +196,12 @@ int sto_lun_fd(const struct sto_lun *lun);
 short sto_lun_events(const struct sto_lun *lun);
 /* Do what is due: move bytes, complete operations, expire deadlines. Never blocks. */
 void sto_lun_service(struct sto_lun *lun, short revents);
+/*
+ * Between these two, operations that are submitted need not go out one by one: at the latest the
+ * second hands them over, and calls `done` of those that end at once. Not from inside `done`.
+ */
+void sto_lun_gather(struct sto_lun *lun);
+void sto_lun_hand_over(struct sto_lun *lun);
 /* Operations submitted and not yet done, both sessions. */
 unsigned sto_lun_in_flight(const struct sto_lun *lun);
 

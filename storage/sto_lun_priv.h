@@ -23,6 +23,8 @@ struct sto_lun_ops {
     int (*fd)(const struct sto_lun *lun);
     short (*events)(const struct sto_lun *lun);
     void (*service)(struct sto_lun *lun, short revents);
+    /* hand over what was submitted while `gathering` and is still here; ends what ends at once */
+    void (*hand_over)(struct sto_lun *lun);
     /* facts of a backend that is not SCSI; SCSI backends return -ENOTSUP and are asked by CDB. */
     int (*facts)(struct sto_lun *lun, struct sto_facts *ret_facts, struct hw_error *error);
 };
@@ -37,6 +39,7 @@ struct sto_lun {
     uint32_t io_timeout_ms;
     uint32_t connect_ms;
     unsigned in_flight;
+    bool gathering;                        /* between sto_lun_gather() and sto_lun_hand_over() */
     const _Atomic int64_t *lease_until_ns; /* sto_lun_set_lease(); NULL: none */
     int64_t expiry_ns;                     /* sto_lun_set_expiry(); 0: none */
     char *name;                            /* owned */
@@ -49,6 +52,9 @@ extern const struct sto_lun_ops sto_file_ops;  /* file:/... */
 
 /* May nothing be sent that is marked STO_LEASED? */
 bool sto_lun_lease_over(const struct sto_lun *lun);
+
+/* The slot of a backend whose submit hands over at once. */
+void sto_lun_handed_over(struct sto_lun *lun);
 
 /* A completion as backends make it: stamps done_ns, counts in_flight down, calls op->done. */
 void sto_lun_complete(struct sto_lun *lun, struct sto_op *op);

@@ -307,6 +307,7 @@ static const struct sto_lun_ops model_ops = {
     .fd = model_fd,
     .events = model_events,
     .service = model_service,
+    .hand_over = sto_lun_handed_over,
     .facts = model_facts,
 };
 

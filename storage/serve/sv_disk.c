@@ -227,7 +227,9 @@ static int32_t ready(int32_t fd, int32_t revents, void *data)
 {
     struct sv_disk *disk = data;
 
+    sv_lun_gather(disk->lun);
     vh_back_service(disk->back, fd, (short)revents);
+    sv_lun_hand_over(disk->lun);
     server_settle(disk->server);
     return 0;
 }

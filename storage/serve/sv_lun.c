@@ -230,6 +230,16 @@ int sv_lun_submit(struct sv_lun *lun, struct sto_request *request)
                               : sto_gate_submit(lun->gate, request);
 }
 
+void sv_lun_gather(struct sv_lun *lun)
+{
+    sto_lun_gather(lun->lun);
+}
+
+void sv_lun_hand_over(struct sv_lun *lun)
+{
+    sto_lun_hand_over(lun->lun);
+}
+
 void sv_lun_abandon(struct sv_lun *lun, struct sto_request *request)
 {
     if (lun->owner != NULL)

@@ -51,6 +51,9 @@ struct sto_owner *sv_lun_owner(const struct sv_lun *lun);
 
 /* A guest's request through the gate; see sto_gate_submit(). */
 int sv_lun_submit(struct sv_lun *lun, struct sto_request *request);
+/* Around submits that come together; see sto_lun_gather(). */
+void sv_lun_gather(struct sv_lun *lun);
+void sv_lun_hand_over(struct sv_lun *lun);
 /* Nobody wants its answer any more; see sto_gate_abandon(). */
 void sv_lun_abandon(struct sv_lun *lun, struct sto_request *request);
 /* The member lease; see sto_gate_set_deadline(). */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * storage/sto_uring: the look at the lease right before the kernel is told. The rest of it is
- * tested through a file, in test_sto_file.
+ * storage/sto_uring: the look at the lease right before the kernel is told, and what goes out
+ * together. The rest of it is tested through a file, in test_sto_file.
  */
 #include <config.h>
 
 #include "storage/sto_uring.h"
 
 #include <fcntl.h>
+#include <poll.h>
 
 #include "tests/unit/lun_file.h"
 
@@ -82,7 +83,58 @@ static void nothing_after_the_lease(void)
     }
 }
 
+/* What is gathered stays here until it is handed over, and ends once. */
+static void gathered_goes_out_together(void)
+{
+    enum { OPS = 8 };
+    struct lun_file file;
+    struct sto_op ops[OPS];
+    uint8_t data[OPS][512], raw[OPS * 512];
+    struct iovec iovs[OPS];
+    int fd;
+
+    lun_file_make(&file);
+    lun_file_start(&file, "", NULL);
+    fd = open(file.path, O_RDONLY);
+    CU_ASSERT_FATAL(fd >= 0);
+    memset(ops, 0, sizeof(ops));
+    sto_lun_gather(file.lun);
+    for (unsigned i = 0; i < OPS; i++) {
+        memset(data[i], (int)i + 1, sizeof(data[i]));
+        iovs[i] = (struct iovec) { data[i], sizeof(data[i]) };
+        ops[i].kind = STO_OP_WRITE;
+        ops[i].offset_bytes = i * sizeof(data[i]);
+        ops[i].iov = &iovs[i];
+        ops[i].iov_count = 1;
+        ops[i].done = lun_file_done;
+        CU_ASSERT_EQUAL_FATAL(sto_lun_submit(file.lun, &ops[i]), 0);
+    }
+    CU_ASSERT_EQUAL(pread(fd, raw, sizeof(raw), 0), (ssize_t)sizeof(raw));
+    for (unsigned i = 0; i < sizeof(raw); i++)
+        CU_ASSERT_EQUAL_FATAL(raw[i], 0);
+    CU_ASSERT_EQUAL(sto_lun_in_flight(file.lun), OPS);
+    sto_lun_hand_over(file.lun);
+    while (sto_lun_in_flight(file.lun) > 0) {
+        struct pollfd poll_fd = { .fd = sto_lun_fd(file.lun), .events = POLLIN };
+
+        CU_ASSERT_EQUAL_FATAL(poll(&poll_fd, 1, 10000), 1);
+        sto_lun_service(file.lun, poll_fd.revents);
+    }
+    CU_ASSERT_EQUAL(pread(fd, raw, sizeof(raw), 0), (ssize_t)sizeof(raw));
+    for (unsigned i = 0; i < OPS; i++) {
+        CU_ASSERT_EQUAL(ops[i].result.rc, STO_OK);
+        CU_ASSERT_EQUAL(memcmp(raw + i * 512, data[i], 512), 0);
+    }
+    /* and alone again: nothing waits for a hand-over */
+    CU_ASSERT_EQUAL(lun_file_move(&file, STO_OP_READ, 0, raw, 512, NULL), STO_OK);
+    sto_lun_gather(file.lun);
+    sto_lun_hand_over(file.lun); /* of nothing */
+    close(fd);
+    lun_file_end(&file);
+}
+
 const struct unit_case unit_cases[] = {
     { "nothing reaches the kernel after the lease", nothing_after_the_lease },
+    { "what is gathered goes out together", gathered_goes_out_together },
     { 0 },
 };
