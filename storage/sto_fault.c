@@ -11,9 +11,11 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "storage/sto_fault_rules.h"
 #include "storage/sto_pump.h"
@@ -120,6 +122,12 @@ static int shorten(struct shadow *shadow, uint64_t bytes)
     return 0;
 }
 
+/* A crash point: SIGKILL to oneself is delivered before kill(2) returns. */
+static void die(void)
+{
+    (void)kill(getpid(), SIGKILL);
+}
+
 /* --- from below --- */
 
 static void below_done(struct sto_op *below)
@@ -133,6 +141,8 @@ static void below_done(struct sto_op *below)
         free_shadow(shadow);
         return;
     }
+    if (shadow->action == STO_FAULT_KILL_AFTER)
+        die();
     if (shadow->action == STO_FAULT_LOST) {
         shadow->held = HELD_FOREVER;
         return;
@@ -235,6 +245,8 @@ static int apply(struct fault_lun *lun, struct sto_op *op, const struct sto_faul
     int rc = 0;
 
     lun->fired++;
+    if (rule->action == STO_FAULT_KILL)
+        die();
     if (end_at_once(lun, op, rule))
         return 0;
     shadow = make_shadow(lun, op, rule->action);

@@ -19,6 +19,7 @@
  *   lost    is executed, but the answer is lost: ends at its deadline as unknown
  *   drop    the session goes down before it is handed on (the operation ends as not sent)
  *   dropafter  is executed, then the session goes down: unknown outcome
+ *   kill, killafter   SIGKILL to this process before it is handed on; behind its end, untold
  */
 #ifndef STO_FAULT_H
 #define STO_FAULT_H

@@ -31,6 +31,8 @@ static const struct name actions[] = {
     { "lost", STO_FAULT_LOST },
     { "drop", STO_FAULT_DROP },
     { "dropafter", STO_FAULT_DROP_AFTER },
+    { "kill", STO_FAULT_KILL },
+    { "killafter", STO_FAULT_KILL_AFTER },
     { NULL, 0 },
 };
 

@@ -23,6 +23,8 @@ enum sto_fault_action {
     STO_FAULT_LOST,
     STO_FAULT_DROP,
     STO_FAULT_DROP_AFTER,
+    STO_FAULT_KILL,
+    STO_FAULT_KILL_AFTER,
 };
 
 struct sto_fault_rule {

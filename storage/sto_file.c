@@ -81,6 +81,8 @@ static void try_direct(struct sto_file *file, struct sto_uring_align *align)
         *align = (struct sto_uring_align) { .memory_bytes = 1, .length_bytes = 1 };
 }
 
+static const char in_use[] = "in use by another process";
+
 /* NULL, or why this cannot be a LUN. */
 static const char *open_file(struct sto_file *file)
 {
@@ -97,7 +99,7 @@ static const char *open_file(struct sto_file *file)
     if (file->status.st_size < BLOCK_BYTES)
         return "is shorter than one block";
     if (!file->read_only && flock(file->fd, LOCK_EX | LOCK_NB) < 0)
-        return errno == EWOULDBLOCK ? "in use by another process" : strerror(errno);
+        return errno == EWOULDBLOCK ? in_use : strerror(errno);
     try_direct(file, &align);
     if (sto_uring_open(&file->pump, file->fd, &align, TAG_RING, &file->uring) < 0)
         return "io_uring is not available";
@@ -124,7 +126,11 @@ static void file_login(struct sto_file *file, struct sto_op *op)
             close_file(file);
     }
     file->up[op->session] = wrong == NULL;
-    sto_pump_end_with(&file->pump, op, wrong == NULL ? STO_OK : STO_LOGIN_REFUSED, wrong);
+    sto_pump_end_with(&file->pump, op,
+                      wrong == NULL     ? STO_OK
+                      : wrong == in_use ? STO_BUSY
+                                        : STO_LOGIN_REFUSED,
+                      wrong);
 }
 
 static void session_ends(struct sto_file *file, enum sto_session session)

@@ -77,6 +77,9 @@ int sto_tool_login(struct sto_lun *lun, enum sto_session session, struct hw_erro
         return hw_error_set(error, HW_ERROR_FAILED, -rc, sto_lun_name(lun), "cannot be opened", "");
     if (op.result.rc == STO_OK)
         return 0;
+    if (op.result.rc == STO_BUSY)
+        return hw_error_set(error, HW_ERROR_REFUSED, EBUSY, sto_lun_name(lun), detail,
+                            "stop that process, or choose another file");
     if (op.result.rc == STO_LOGIN_REFUSED)
         return hw_error_set(error, HW_ERROR_FAILED, EACCES, sto_lun_name(lun),
                             detail[0] != '\0' ? detail : "login refused",

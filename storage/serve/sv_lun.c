@@ -18,7 +18,7 @@
 
 enum {
     PRESENCE_MS = 5000, /* a predecessor that was killed may take a moment to be gone */
-    PRESENCE_STEP_MS = 20,
+    PRESENCE_STEP_MS = 2,
     FILE_IO_MS = 24 * 3600 * 1000, /* a file's request ends when the kernel says so */
 };
 
@@ -73,10 +73,19 @@ static void plain_event(void *context, enum sto_gate_event event, uint16_t asc_a
     lun_tell(lun, SV_LUN_FAILED, NULL, &error);
 }
 
-/* Waits for a predecessor that is being ended. */
-static int take_presence(struct sv_lun *lun, struct hw_error *error)
+/* Wait a step for a predecessor that is being ended; false: it had its time. */
+static bool wait_for_predecessor(int64_t end_ms)
 {
     const struct timespec step = { .tv_nsec = PRESENCE_STEP_MS * 1000000L };
+
+    if (hw_clock_now_ms(hw_clock_boottime()) >= end_ms)
+        return false;
+    (void)nanosleep(&step, NULL);
+    return true;
+}
+
+static int take_presence(struct sv_lun *lun, struct hw_error *error)
+{
     const int64_t end_ms = hw_clock_now_ms(hw_clock_boottime()) + PRESENCE_MS;
     int rc;
 
@@ -84,18 +93,30 @@ static int take_presence(struct sv_lun *lun, struct hw_error *error)
         hw_error_clear(error);
         rc = sto_presence_take(&lun->url, lun->config->cluster_uuid, lun->config->node,
                                &lun->presence_fd, error);
-        if (rc != -EBUSY || hw_clock_now_ms(hw_clock_boottime()) >= end_ms)
+        if (rc != -EBUSY || !wait_for_predecessor(end_ms))
             return rc;
-        (void)nanosleep(&step, NULL);
     }
 }
 
+/*
+ * A process that was killed is gone before its requests are: the kernel keeps the file's lock until
+ * the last of them is over. So nothing of a predecessor's lands behind what this process writes.
+ */
 static int log_in_now(struct sv_lun *lun, struct hw_error *error)
 {
-    for (enum sto_session session = 0; session < STO_SESSIONS; session++) {
-        struct sto_op op = { .kind = STO_OP_LOGIN, .session = session };
-        int rc = sto_run_op(lun->lun, &op);
+    const int64_t end_ms = hw_clock_now_ms(hw_clock_boottime()) + PRESENCE_MS;
 
+    for (enum sto_session session = 0; session < STO_SESSIONS; session++) {
+        struct sto_op op;
+        int rc;
+
+        do {
+            op = (struct sto_op) { .kind = STO_OP_LOGIN, .session = session };
+            rc = sto_run_op(lun->lun, &op);
+        } while (rc == 0 && op.result.rc == STO_BUSY && wait_for_predecessor(end_ms));
+        if (rc == 0 && op.result.rc == STO_BUSY)
+            return hw_error_set(error, HW_ERROR_REFUSED, EBUSY, sto_lun_name(lun->lun),
+                                op.result.detail, "stop that process, or choose another file");
         if (rc < 0 || op.result.rc != STO_OK)
             return hw_error_setf(error, HW_ERROR_FAILED, EIO, sto_lun_name(lun->lun),
                                  "check that it is there and may be opened", "%s",

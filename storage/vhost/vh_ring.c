@@ -12,6 +12,18 @@
 
 #include "storage/vhost/vh_proto.h"
 
+/* Deliberate faults, only ever built into test binaries: the crash points must turn red. */
+#ifdef VH_MUTATE_NO_INFLIGHT
+#define RING_DOES_AGAIN false
+#else
+#define RING_DOES_AGAIN true
+#endif
+#ifdef VH_MUTATE_CLEARED_EARLY
+#define RING_CLEARS_BEHIND false
+#else
+#define RING_CLEARS_BEHIND true
+#endif
+
 /* Offsets (2.7.6, 2.7.8): flags, idx, ring[size], event */
 enum { AVAIL_IDX = 2, AVAIL_RING = 4, USED_IDX = 2, USED_RING = 4, DESC_BYTES = 16 };
 
@@ -56,6 +68,8 @@ void vh_ring_start(struct vh_ring *ring, uint16_t base)
         return;
     ring->again_count = vh_inflight_recover(ring->inflight, ring->size, ring->used_idx, ring->again,
                                             &ring->counter);
+    if (!RING_DOES_AGAIN)
+        ring->again_count = 0;
     ring->last_avail = (uint16_t)(ring->used_idx + ring->again_count);
 }
 
@@ -183,11 +197,13 @@ void vh_ring_push(struct vh_ring *ring, uint16_t head, uint32_t written_bytes)
     if (ring->inflight != NULL)
         vh_inflight_answer(ring->inflight, head);
     ring->used_idx++;
+    if (ring->inflight != NULL && !RING_CLEARS_BEHIND)
+        vh_inflight_answered(ring->inflight, head, ring->used_idx);
     log_used(ring, at, sizeof(element));
     log_used(ring, USED_IDX, 2); /* before it moves: a bit too early is read once more */
     store16(ring->used + USED_IDX, ring->used_idx);
     log_used(ring, USED_IDX, 2);
-    if (ring->inflight != NULL)
+    if (ring->inflight != NULL && RING_CLEARS_BEHIND)
         vh_inflight_answered(ring->inflight, head, ring->used_idx);
 }
 

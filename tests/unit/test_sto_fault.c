@@ -8,6 +8,10 @@
 #include "storage/sto_fault.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/unit/fail_alloc.h"
 #include "tests/unit/lun_file.h"
@@ -121,6 +125,35 @@ static void loses_the_session(void)
     lun_file_end(&file);
 }
 
+static void kills_the_process(void)
+{
+    static const struct {
+        const char *options;
+        size_t written;
+    } rows[] = { { "?fault=kill:write:2", 0 }, { "?fault=killafter:write:2", BYTES } };
+    uint8_t zeroes[BYTES] = { 0 };
+
+    memset(ones, 1, sizeof(ones));
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int status = 0;
+        pid_t child;
+
+        lun_file_make(&file);
+        (void)fflush(NULL);
+        child = fork();
+        if (child == 0) {
+            lun_file_start(&file, rows[i].options, NULL);
+            if (move(STO_OP_WRITE, zeroes, NULL) == STO_OK)
+                (void)move(STO_OP_WRITE, ones, NULL);
+            syscall(SYS_exit_group, 99);
+        }
+        CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+        CU_ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        CU_ASSERT_EQUAL(written(), rows[i].written);
+        (void)unlink(file.path);
+    }
+}
+
 static void is_never_answered(void)
 {
     struct iovec iov = { ones, BYTES };
@@ -227,6 +260,7 @@ const struct unit_case unit_cases[] = {
     { "outcomes without execution", ends_without_doing_it },
     { "short and torn transfers", cuts_a_transfer },
     { "the session is lost before and after", loses_the_session },
+    { "the process is killed before and after", kills_the_process },
     { "no answer, not executed or executed", is_never_answered },
     { "delays", is_late },
     { "held operations end with session and LUN", ends_with_the_session },
