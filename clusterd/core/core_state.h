@@ -54,6 +54,7 @@ struct core_executor {
     uint64_t revoked;    /* index of the REVOKE; 0: none */
     uint32_t deadman_ms; /* longest T_deadman in force while it could be fed */
     uint32_t store_ms;   /* longest T_store likewise */
+    uint32_t lease;      /* enum core_lease that it was granted under: which one freezes it */
 };
 typedef HW_VECTOR(struct core_executor) core_executors;
 

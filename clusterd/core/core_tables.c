@@ -98,6 +98,7 @@ static const struct core_field core_executor_fields[] = {
     U64(4, core_executor, revoked),
     U32(5, core_executor, deadman_ms),
     U32(6, core_executor, store_ms),
+    WORD(7, core_executor, lease, CORE_LEASE_COUNT),
 };
 static const struct core_type executor_type = TYPE(core_executor, by_executor);
 
