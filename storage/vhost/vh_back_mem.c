@@ -10,7 +10,10 @@
 
 #include "common/hw_cleanup.h"
 
-enum { INFLIGHT_BYTES = 20, REGION_BYTES = 32, TABLE_HEADER_BYTES = 8 };
+/* QEMU and libvhost-user take the description's four fields for a C struct: four bytes of padding
+ * follow, and they refuse an answer without them. */
+enum { INFLIGHT_BYTES = 20, INFLIGHT_PADDED_BYTES = 24 };
+enum { REGION_BYTES = 32, TABLE_HEADER_BYTES = 8 };
 
 int back_place(struct vh_queue *queue)
 {
@@ -82,6 +85,8 @@ int back_get_inflight(struct vh_conn *conn, const struct vh_msg *msg)
     vh_msg_put_u64(&answer, 0);
     vh_msg_put_u16(&answer, queues);
     vh_msg_put_u16(&answer, size);
+    if (msg->size >= INFLIGHT_PADDED_BYTES)
+        vh_msg_put_u32(&answer, 0);
     answer.fd_count = 1;
     answer.fds[0] = fd;
     return back_reply(conn, msg, &answer);

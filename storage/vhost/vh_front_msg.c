@@ -163,6 +163,7 @@ static int send_inflight(struct vh_front *front)
     vh_msg_put_u64(&msg, front->inflight_offset);
     vh_msg_put_u16(&msg, (uint16_t)front->setup.queue_count);
     vh_msg_put_u16(&msg, front->setup.queues[0].size);
+    vh_msg_put_u32(&msg, 0); /* the padding that libvhost-user asks for */
     msg.fds[msg.fd_count++] = front->inflight_fd;
     return send_msg(front, &msg);
 }
@@ -197,6 +198,7 @@ static int ask_inflight(struct vh_front *front)
     vh_msg_put_u64(&msg, 0);
     vh_msg_put_u16(&msg, (uint16_t)front->setup.queue_count);
     vh_msg_put_u16(&msg, front->setup.queues[0].size);
+    vh_msg_put_u32(&msg, 0); /* padding */
     return send_msg(front, &msg);
 }
 

@@ -648,6 +648,28 @@ static void lacks_memory(void)
     }
 }
 
+/* Twenty bytes by the protocol, twenty-four from QEMU: each is answered as it asked. */
+static void inflight_in_both_sizes(void)
+{
+    begin();
+    for (unsigned size = 20; size <= 24; size += 4) {
+        struct vh_msg ask = { .request = VH_GET_INFLIGHT_FD,
+                              .flags = VH_VERSION,
+                              .size = size,
+                              .payload = { [16] = 1, [18] = 128 } };
+        uint8_t answer[12 + 24 + 1];
+        int fd = raw_connect();
+
+        CU_ASSERT_EQUAL(vh_msg_send(fd, &ask), 0);
+        settle();
+        CU_ASSERT_EQUAL(read(fd, answer, sizeof(answer)), (ssize_t)(12 + size));
+        CU_ASSERT_EQUAL(answer[8], size);
+        CU_ASSERT_EQUAL(answer[12 + 18], 128);
+        close(fd);
+    }
+    end();
+}
+
 const struct unit_case unit_cases[] = {
     { "requests go through both ends, and errors come back", moves },
     { "a driver's data must lie in its regions", refuses_foreign_memory },
@@ -660,5 +682,6 @@ const struct unit_case unit_cases[] = {
     { "a queue that waits for its turn keeps its size and base", waiting_queue_keeps_its_size },
     { "what is no eventfd is no kick and no call", only_eventfds },
     { "without memory nothing is made, and requests fail", lacks_memory },
+    { "the in-flight region in both sizes", inflight_in_both_sizes },
     { 0 },
 };
