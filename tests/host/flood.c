@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * An old owner's writes that do not stop: flood DEVICE NODE GENERATION THREADS keeps one write a
- * thread in flight, all over the device, each block stamped (../lab/stamp.h), and ignores every
- * error. Every second it says how many were good, conflicts, and other failures. It runs until it
- * is killed. Nothing of hawser's is linked in.
+ * An old owner's writes that do not stop: flood DEVICE NODE GENERATION THREADS [LBA] keeps one
+ * write a thread in flight, all over the device, each block stamped (../lab/stamp.h) as if the
+ * device began at LBA, and ignores every error. Every second it says how many were good, conflicts,
+ * and other failures. It runs until it is killed. Nothing of hawser's is linked in.
  */
 #include <config.h>
 
@@ -24,6 +24,7 @@ struct flood {
     uint16_t node;
     uint64_t generation;
     uint64_t slots; /* places of WRITE_BYTES on the device */
+    uint64_t first_lba;
     atomic_ullong number, good, conflicts, failed;
 };
 
@@ -40,7 +41,7 @@ static void *write_on(void *context)
         struct lab_stamp stamp = { .node = flood->node,
                                    .generation = flood->generation,
                                    .number = atomic_fetch_add(&flood->number, 1),
-                                   .lba = slot * WRITE_BLOCKS };
+                                   .lba = flood->first_lba + slot * WRITE_BLOCKS };
 
         lab_stamp_put_run(block, WRITE_BLOCKS, &stamp);
         if (pwrite(flood->fd, block, WRITE_BYTES, (off_t)(slot * WRITE_BYTES)) == WRITE_BYTES)
@@ -57,8 +58,8 @@ int main(int argc, char *argv[])
     unsigned threads;
     off_t size;
 
-    if (argc != 5) {
-        fprintf(stderr, "usage: flood DEVICE NODE GENERATION THREADS\n");
+    if (argc != 5 && argc != 6) {
+        fprintf(stderr, "usage: flood DEVICE NODE GENERATION THREADS [LBA]\n");
         return 2;
     }
     flood.fd = open(argv[1], O_RDWR | O_DIRECT);
@@ -66,6 +67,7 @@ int main(int argc, char *argv[])
     flood.node = (uint16_t)strtoul(argv[2], NULL, 0);
     flood.generation = strtoull(argv[3], NULL, 0);
     flood.slots = size < 0 ? 0 : (uint64_t)size / WRITE_BYTES;
+    flood.first_lba = argc == 6 ? strtoull(argv[5], NULL, 0) : 0;
     threads = (unsigned)strtoul(argv[4], NULL, 0);
     if (flood.slots == 0 || threads == 0 || threads > THREADS) {
         perror(argv[1]);
