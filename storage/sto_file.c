@@ -15,6 +15,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "storage/sto_uring.h"
@@ -83,6 +84,21 @@ static void try_direct(struct sto_file *file, struct sto_uring_align *align)
 
 static const char in_use[] = "in use by another process";
 
+/* Can nothing be read of it without waiting, as on tmpfs? */
+static bool reads_wait(int fd)
+{
+    void *block = NULL;
+    struct iovec iov = { .iov_len = BLOCK_BYTES };
+    bool wait = false;
+
+    if (posix_memalign(&block, 4096, 4096) != 0)
+        return false;
+    iov.iov_base = block;
+    wait = preadv2(fd, &iov, 1, 0, RWF_NOWAIT) < 0 && errno == EOPNOTSUPP;
+    free(block);
+    return wait;
+}
+
 /* NULL, or why this cannot be a LUN. */
 static const char *open_file(struct sto_file *file)
 {
@@ -101,6 +117,7 @@ static const char *open_file(struct sto_file *file)
     if (!file->read_only && flock(file->fd, LOCK_EX | LOCK_NB) < 0)
         return errno == EWOULDBLOCK ? in_use : strerror(errno);
     try_direct(file, &align);
+    align.by_workers = reads_wait(file->fd);
     if (sto_uring_open(&file->pump, file->fd, &align, TAG_RING, &file->uring) < 0)
         return "io_uring is not available";
     return NULL;

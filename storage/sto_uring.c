@@ -23,7 +23,7 @@
 #define URING_LOOKS true
 #endif
 
-enum { ZERO_BYTES = 65536, PAGE_BYTES = 4096 };
+enum { ZERO_BYTES = 65536, PAGE_BYTES = 4096, LARGE_BYTES = 131072 };
 enum { SETTLE_WAIT_NS = 10000000, SETTLE_WAITS = 100 + STO_URING_DEPTH };
 
 /* WRITE_ZEROES tries these in turn. */
@@ -280,6 +280,10 @@ static void prepare_data(const struct sto_uring *uring, struct io_uring_sqe *sqe
         io_uring_prep_writev(sqe, uring->fd, iov, count, op->offset_bytes);
     if ((op->flags & STO_FUA) != 0 && op->kind == STO_OP_WRITE)
         sqe->rw_flags = RWF_DSYNC;
+    /* asked for outright, several threads work at once; else one, after the other. Writes of one
+     * file take turns in any case. */
+    if (uring->align.by_workers && op->kind == STO_OP_READ && op->length_bytes >= LARGE_BYTES)
+        sqe->flags |= IOSQE_ASYNC;
 }
 
 static void prepare_zeroes(const struct sto_uring *uring, struct io_uring_sqe *sqe,

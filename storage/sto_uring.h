@@ -21,6 +21,7 @@ enum { STO_URING_DEPTH = 128 };
 struct sto_uring_align {
     uint32_t memory_bytes; /* powers of 2; 1 = anything goes */
     uint32_t length_bytes;
+    bool by_workers; /* it cannot be read without waiting: threads of the kernel do it */
 };
 
 /*

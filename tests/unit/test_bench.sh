@@ -23,6 +23,8 @@ tap_check "a row with a peer" bench_row seq-read MiB/s 190 200 fio "ratio >= 0.9
 tap_is "its JSON" "$(last)" '{"name":"seq-read","unit":"MiB/s","ours":190,"peer":200,"peer_name":"fio","ratio":0.950,"aim":"ratio >= 0.95","met":true}'
 tap_check "a row whose aim is not met" bench_row seq-read MiB/s 180 200 fio "ratio >= 0.95"
 tap_is "its JSON" "$(last)" '{"name":"seq-read","unit":"MiB/s","ours":180,"peer":200,"peer_name":"fio","ratio":0.900,"aim":"ratio >= 0.95","met":false}'
+tap_check "a row with the ratio of its pairs" bench_row seq-read MiB/s 180 200 fio "ratio >= 0.95" 0.9512
+tap_is "its JSON" "$(last)" '{"name":"seq-read","unit":"MiB/s","ours":180,"peer":200,"peer_name":"fio","ratio":0.951,"aim":"ratio >= 0.95","met":true}'
 tap_check "a row without a peer" bench_row takeover ms 3.5 - 'none: "takeover" is ours alone' "ours < 10"
 tap_is "its JSON" "$(last)" '{"name":"takeover","unit":"ms","ours":3.5,"peer":null,"peer_name":"none: \"takeover\" is ours alone","ratio":null,"aim":"ours < 10","met":true}'
 tap_check "a row without an aim" bench_row p50 ms 1 - none -

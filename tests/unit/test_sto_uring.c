@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 
 #include "tests/unit/lun_file.h"
 
@@ -133,8 +134,51 @@ static void gathered_goes_out_together(void)
     lun_file_end(&file);
 }
 
+/* Of a file in memory, threads of the kernel read large pieces at once: each gets its own. */
+static void large_reads_at_once(void)
+{
+    enum { READS = 4, READ_BYTES = 256 * 1024 };
+    static uint8_t data[READS][READ_BYTES] __attribute__((aligned(4096)));
+    static uint8_t want[READ_BYTES];
+    const int fd = memfd_create("unit", MFD_CLOEXEC);
+    struct lun_file file;
+    struct sto_op ops[READS];
+    struct iovec iovs[READS];
+
+    CU_ASSERT_FATAL(fd >= 0 && ftruncate(fd, READS * READ_BYTES) == 0);
+    (void)snprintf(file.path, sizeof(file.path), "/proc/self/fd/%d", fd);
+    lun_file_start(&file, "", NULL);
+    memset(ops, 0, sizeof(ops));
+    for (unsigned i = 0; i < READS; i++) {
+        memset(want, (int)i + 1, sizeof(want));
+        CU_ASSERT_EQUAL(pwrite(fd, want, sizeof(want), i * READ_BYTES), READ_BYTES);
+        iovs[i] = (struct iovec) { data[i], READ_BYTES };
+        ops[i] = (struct sto_op) { .kind = STO_OP_READ,
+                                   .offset_bytes = i * READ_BYTES,
+                                   .iov = &iovs[i],
+                                   .iov_count = 1,
+                                   .done = lun_file_done };
+    }
+    for (unsigned i = 0; i < READS; i++)
+        CU_ASSERT_EQUAL_FATAL(sto_lun_submit(file.lun, &ops[i]), 0);
+    while (sto_lun_in_flight(file.lun) > 0) {
+        struct pollfd poll_fd = { .fd = sto_lun_fd(file.lun), .events = POLLIN };
+
+        CU_ASSERT_EQUAL_FATAL(poll(&poll_fd, 1, 10000), 1);
+        sto_lun_service(file.lun, poll_fd.revents);
+    }
+    for (unsigned i = 0; i < READS; i++) {
+        memset(want, (int)i + 1, sizeof(want));
+        CU_ASSERT_EQUAL(ops[i].result.rc, STO_OK);
+        CU_ASSERT_EQUAL(memcmp(data[i], want, sizeof(want)), 0);
+    }
+    lun_file_end(&file);
+    (void)close(fd);
+}
+
 const struct unit_case unit_cases[] = {
     { "nothing reaches the kernel after the lease", nothing_after_the_lease },
+    { "large reads at once", large_reads_at_once },
     { "what is gathered goes out together", gathered_goes_out_together },
     { 0 },
 };
