@@ -107,11 +107,13 @@ static int add(const struct core_type *type, void *field, const char *name, void
     if (place != last) {
         /* what core_object_init() made is bytes: swap it forward one object at a time */
         for (char *here = last; here > place; here -= type->bytes) {
+            char *before = here - type->bytes;
+
             for (size_t i = 0; i < type->bytes; i++) {
                 char byte = here[i];
 
-                here[i] = here[i - type->bytes];
-                here[i - type->bytes] = byte;
+                here[i] = before[i];
+                before[i] = byte;
             }
         }
     }
