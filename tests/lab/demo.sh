@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A takeover on a local SAN, told step by step: node 1 stalls with writes in flight, node 2 takes its LUN, node 1 wakes up
-# and is shut out; then an old order, and a planned handover. Everything happens in private namespaces and ends with them.
+# and is shut out; then an old order, and a planned handover; then a Linux in QEMU whose LUN is taken while it writes. Everything happens in private namespaces and ends with them.
 # Each claim is measured here; the first that does not hold ends the demonstration with exit status 1. Needs root.
 # LAB_OWNER: the program that plays both nodes; the mutants beside it (test_demo.sh) must make the demonstration fail.
 set -u
@@ -10,6 +10,10 @@ HW_TOP_SRCDIR=${HW_TOP_SRCDIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pw
 export HW_TOP_SRCDIR LAB_DISK_MIB=64
 # shellcheck source=SCRIPTDIR/rig
 . "$HW_TOP_SRCDIR/tests/lab/rig"
+# shellcheck source=SCRIPTDIR/../host/hosts.sh
+. "$HW_TOP_SRCDIR/tests/host/hosts.sh"
+# shellcheck source=SCRIPTDIR/qemu
+. "$HW_TOP_SRCDIR/tests/lab/qemu"
 
 HAWSER=$HW_PLAIN_BUILDDIR/cli/hawser
 LAB_OWNER=${LAB_OWNER:-$LAB_BIN/owner}
@@ -240,6 +244,63 @@ planned_handover()
     owner_is nobody
 }
 
+# guest COMMAND: its output, in HOST_OUTPUT
+guest()
+{
+    host_run q 30 "$1" || die "the guest does not answer: $(tail -n 3 "$HOSTS_DIR/q.console")"
+}
+
+serve_a_guest()
+{
+    step "8. A Linux guest: QEMU on node 1, its disk by hawser-lun"
+    export TMPDIR=$PWD
+    hosts_begin "$HW_PLAIN_BUILDDIR/tests/host/flood"
+    printf '  n1$ %shawser lun serve $LUN --node 1 --generation 80%s\n' "$BOLD" "$PLAIN"
+    # shellcheck disable=SC2046 # words
+    (in_ns n1 "$HAWSER" lun serve "$URL" $(as 1 80) --directory "$PWD/serve") >serve.out 2>&1 </dev/null &
+    SERVE_PID=$!
+    wait_until 30 grep -q 'vhost-user-blk-pci' serve.out || die "$(tail -n 1 serve.out)"
+    grep chardev serve.out | sed 's/^ */      /'
+    guest_boot q "$PWD/serve/disk"
+    host_ready q
+    guest 'uname -sr'
+    say "$HOST_OUTPUT runs in it, and writes without pause"
+}
+
+guest_loses_its_lun()
+{
+    local waiting seen old
+    shim_set node=1 mode=1 permille=1000 "delay_us=$((DELAY_MS * 1000))"
+    guest "flood /dev/vda 1 80 16 $LAB_DISK_FIRST >/run/flood 2>&1 & sleep 0.1"
+    wait_until 30 shim_at_least waiting 8 || die "no write of the guest is under way"
+    old=$(shim_get waiting)
+    # shellcheck disable=SC2046
+    hawser 2 0 lun takeover "$URL" $(as 2 112)
+    waiting=$(shim_get waiting) seen=$(shim_get seen)
+    checker save at-owned || die "the disk cannot be read"
+    shim_set mode=0
+    [ "$waiting" -eq 0 ] || die "$waiting writes of the guest were still under way when node 2 became the owner"
+    kept "$old of its writes were under way when it began, none when node 2 became the owner"
+    wait_until 30 grep -q 'lost:' serve.out || die "the server does not say that the LUN is lost: $(tail -n 1 serve.out)"
+    say "n1: $(grep -m 1 'lost:' serve.out | sed 's|iscsi://[^ ]*/1|$LUN|' | cut -c 1-110)"
+    sleep 1
+    checker diff at-owned || die "a block changed after node 2 became the owner: $(head -n 1 checked)"
+    [ "$(shim_get seen)" -eq "$seen" ] || die "a write of the guest reached the disk after the takeover"
+    kept "the backing file: unchanged since node 2 became the owner, while the guest still wants to write"
+    guest 'dmesg | grep -ciE "I/O error"; true'
+    [ "$HOST_OUTPUT" = 0 ] || die "the guest was told an I/O error"
+    kept "the guest waits; it was told no error"
+    hosts_end
+    kill -TERM "$SERVE_PID"
+    wait "$SERVE_PID"
+}
+
+# The guest's kernel is got before the lab, which has no network; without it the story ends a step earlier.
+if [ -z "${LAB_INSIDE-}" ]; then
+    GUEST_MISSING=$("$HW_TOP_SRCDIR/tests/host/build-image" 2>&1 >/dev/null) && GUEST_MISSING=''
+    export GUEST_MISSING
+fi
+
 main()
 {
     [ ! -t 1 ] || BOLD=$'\e[1m' GREEN=$'\e[32m' RED=$'\e[31m' PLAIN=$'\e[0m'
@@ -251,6 +312,12 @@ main()
     node_1_wakes_up
     stale_order
     planned_handover
+    if [ -z "$GUEST_MISSING" ]; then
+        serve_a_guest
+        guest_loses_its_lun
+    else
+        step "8. A Linux guest in QEMU is left out: $GUEST_MISSING"
+    fi
     step "All as promised, in $SECONDS s. Nothing is left behind. The tests do this hundreds of times: make check-lab"
 }
 
