@@ -128,6 +128,13 @@ static int wait_for(struct cli_owner *owner, enum sto_own_notice notice, int64_t
     return cli_owner_fail(owner->name, owner, error);
 }
 
+static void give_names(struct cli_owner *owner)
+{
+    (void)close(owner->presence_fd);
+    if (owner->wwid_fd >= 0)
+        (void)close(owner->wwid_fd);
+}
+
 /* This node's names on the LUN: by its URL, and by its WWID. */
 static int take_names(const struct cli_lun *lun, const struct cli_identity *identity,
                       struct cli_owner *owner, struct hw_error *error)
@@ -137,18 +144,13 @@ static int take_names(const struct cli_lun *lun, const struct cli_identity *iden
 
     if (rc < 0)
         return rc;
-    rc = sto_presence_take_wwid(&lun->url, lun->facts.wwid, identity->cluster_uuid, identity->node,
-                                &owner->wwid_fd, error);
+    owner->wwid_fd = rc = sto_presence_socket(error);
+    if (rc >= 0)
+        rc = sto_presence_take_wwid(&lun->url, lun->facts.wwid, identity->cluster_uuid,
+                                    identity->node, owner->wwid_fd, error);
     if (rc < 0)
-        (void)close(owner->presence_fd);
-    return rc;
-}
-
-static void give_names(struct cli_owner *owner)
-{
-    (void)close(owner->presence_fd);
-    if (owner->wwid_fd >= 0)
-        (void)close(owner->wwid_fd);
+        give_names(owner);
+    return rc < 0 ? rc : 0;
 }
 
 int cli_owner_claim(struct cli_lun *lun, const struct cli_owner_wish *wish,

@@ -52,7 +52,7 @@ enum hw_sandbox_test {
     HW_SANDBOX_WITHIN,  /* no bit outside value */
 };
 
-enum { HW_SANDBOX_TESTS = 2 };
+enum { HW_SANDBOX_TESTS = 3 };
 
 /* A system call that is allowed, if all its tests hold. The same call may stand more than once. */
 struct hw_sandbox_call {

@@ -90,50 +90,68 @@ static int refuse(const struct sto_url *url, const struct name *name, struct hw_
                          comm);
 }
 
-static int take(const struct sto_url *url, const struct name *name, int *ret_fd,
-                struct hw_error *error)
+static int bind_name(int fd, const struct name *name, struct hw_error *error)
 {
-    hw_auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int code;
+
+    if (bind(fd, (const struct sockaddr *)&name->address, name->bytes) == 0)
+        return 0;
+    code = errno;
+    if (code != EADDRINUSE)
+        (void)hw_error_setf(error, HW_ERROR_FAILED, code, "unix socket", NULL,
+                            "cannot be bound: %s", strerror(code));
+    return -code;
+}
+
+int sto_presence_take(const struct sto_url *url, const uint8_t cluster_uuid[16], uint16_t node,
+                      int *ret_fd, struct hw_error *error)
+{
+    hw_auto_close int fd = sto_presence_socket(error);
+    char lun[STO_URL_BYTES];
+    struct name name;
+    int rc;
 
     if (fd < 0)
-        return hw_error_setf(error, HW_ERROR_FAILED, errno, "unix socket", NULL,
-                             "cannot be made: %s", strerror(errno));
-    if (bind(fd, (const struct sockaddr *)&name->address, name->bytes) < 0) {
-        if (errno == EADDRINUSE)
-            return refuse(url, name, error);
-        return hw_error_setf(error, HW_ERROR_FAILED, errno, "unix socket", NULL,
-                             "cannot be bound: %s", strerror(errno));
-    }
+        return fd;
+    identity(url, lun, sizeof(lun));
+    name = name_of(lun, cluster_uuid, node);
+    rc = bind_name(fd, &name, error);
+    if (rc < 0)
+        return rc == -EADDRINUSE ? refuse(url, &name, error) : rc;
     /* Only so that others can ask who we are. Nobody accepts: each that asked stays in the line. */
     (void)listen(fd, SOMAXCONN);
     *ret_fd = hw_take_fd(&fd);
     return 0;
 }
 
-int sto_presence_take(const struct sto_url *url, const uint8_t cluster_uuid[16], uint16_t node,
-                      int *ret_fd, struct hw_error *error)
+int sto_presence_socket(struct hw_error *error)
 {
-    char lun[STO_URL_BYTES];
-    struct name name;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    identity(url, lun, sizeof(lun));
-    name = name_of(lun, cluster_uuid, node);
-    return take(url, &name, ret_fd, error);
+    return fd >= 0 ? fd
+                   : hw_error_setf(error, HW_ERROR_FAILED, errno, "unix socket", NULL,
+                                   "cannot be made: %s", strerror(errno));
 }
 
 int sto_presence_take_wwid(const struct sto_url *url, const char *wwid,
-                           const uint8_t cluster_uuid[16], uint16_t node, int *ret_fd,
+                           const uint8_t cluster_uuid[16], uint16_t node, int fd,
                            struct hw_error *error)
 {
-    char lun[sizeof(((struct sto_facts *)0)->wwid) + sizeof("wwid ")];
+    char lun[sizeof(((struct sto_facts *)0)->wwid) + sizeof("wwid ")], text[STO_URL_BYTES] = "LUN";
     struct name name;
+    int rc;
 
-    *ret_fd = -1;
     if (wwid[0] == '\0')
         return 0;
     (void)snprintf(lun, sizeof(lun), "wwid %s", wwid);
     name = name_of(lun, cluster_uuid, node);
-    return take(url, &name, ret_fd, error);
+    rc = bind_name(fd, &name, error);
+    if (rc != -EADDRINUSE)
+        return rc;
+    (void)sto_url_print(url, text, sizeof(text));
+    return hw_error_set(error, HW_ERROR_REFUSED, EBUSY, text,
+                        "another process of this node acts on it on this host, by another URL",
+                        "end that process first, or give your order to it");
 }
 
 void sto_presence_boot_id(uint8_t ret_boot_id[16])

@@ -27,11 +27,15 @@ int sto_presence_take(const struct sto_url *url, const uint8_t cluster_uuid[16],
 /*
  * The same for the LUN that answers there: it may have another URL (a second target, the kernel's
  * device). To be taken, besides, before the first command that changes a registration. With an
- * empty WWID there is nothing to take: 0, and -1 in `ret_fd`. `url` is for the message.
+ * empty WWID there is nothing to take: 0. `url` is for the message. `fd` is the caller's, from
+ * sto_presence_socket(), and bears the name then: behind the sandbox no such socket can be made,
+ * and nobody can be asked who holds it.
  */
 int sto_presence_take_wwid(const struct sto_url *url, const char *wwid,
-                           const uint8_t cluster_uuid[16], uint16_t node, int *ret_fd,
+                           const uint8_t cluster_uuid[16], uint16_t node, int fd,
                            struct hw_error *error);
+/* A socket that can bear a name. A descriptor that is the caller's, or -errno with the message. */
+int sto_presence_socket(struct hw_error *error);
 
 /*
  * This host's boot id, as an owner puts it into its record: it tells a process that died from a

@@ -138,6 +138,10 @@ static int open_access(struct sv_lun *lun, bool read_only, struct hw_error *erro
     if (rc == 0)
         rc = take_presence(lun, error);
     if (rc == 0)
+        rc = lun->wwid_fd = sto_presence_socket(error);
+    if (rc > 0)
+        rc = 0;
+    if (rc == 0)
         rc = sto_lun_open(&lun->url, &options, &lun->lun, error);
     if (rc == 0 && lun->url.scheme == STO_SCHEME_FILE)
         rc = log_in_now(lun, error);

@@ -22,11 +22,12 @@ static void known(void *context, int rc, const struct sto_facts *facts,
     struct sv_lun *lun = context;
     struct hw_error own_error = { 0 };
 
-    if (rc == 0 && lun->wwid_fd < 0)
+    if (rc == 0 && !lun->named)
         rc = sto_presence_take_wwid(&lun->url, facts->wwid, lun->config->cluster_uuid,
-                                    lun->config->node, &lun->wwid_fd, &own_error);
+                                    lun->config->node, lun->wwid_fd, &own_error);
     else if (rc < 0)
         own_error = *error;
+    lun->named = lun->named || rc == 0;
     lun_tell(lun, rc < 0 ? SV_LUN_FAILED : SV_LUN_KNOWN, NULL, rc < 0 ? &own_error : NULL);
 }
 

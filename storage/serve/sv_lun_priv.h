@@ -12,9 +12,10 @@ struct sv_lun {
     struct sv_lun_callbacks callbacks;
     struct sto_url url;
     struct sto_lun *lun;
-    struct sto_owner *owner; /* with reservations */
-    struct sto_gate *gate;   /* without */
-    int presence_fd, wwid_fd;
+    struct sto_owner *owner;  /* with reservations */
+    struct sto_gate *gate;    /* without */
+    int presence_fd, wwid_fd; /* the name of its URL, and the socket for that of its WWID */
+    bool named;               /* wwid_fd bears it */
     bool want_layout, laid;
     struct sto_layout layout;
     struct sto_op op; /* the look's login */

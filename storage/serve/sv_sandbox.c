@@ -8,11 +8,23 @@
 
 #include "storage/serve/sv_sandbox.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#endif
+
+enum {
+    STREAM = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+    SEND = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE, /* above all no MSG_FASTOPEN, which connects */
+};
 
 static const struct hw_sandbox_call calls[] = {
     /* the loop */
@@ -30,17 +42,23 @@ static const struct hw_sandbox_call calls[] = {
     { .name = "prlimit64",
       .tests = { { HW_SANDBOX_IS, 0, 0 }, { HW_SANDBOX_IS, 2, 0 } } }, /* libqb asks */
     { .name = "sched_yield" },
-    { .name = "prctl" }, /* names a mapping; what it could raise is given up already */
+    { .name = "prctl", .tests = { { HW_SANDBOX_IS, 0, PR_SET_VMA } } }, /* names a mapping */
     /* control, feeds, front ends */
     { .name = "accept4" },
     { .name = "recvmsg" },
-    { .name = "sendmsg" },
+    { .name = "sendmsg", .tests = { { HW_SANDBOX_WITHIN, 2, SEND } } },
     { .name = "recvfrom" },
-    { .name = "sendto" },
+    { .name = "sendto", .tests = { { HW_SANDBOX_WITHIN, 3, SEND } } },
     { .name = "shutdown" },
-    /* sessions; landlock knows the ports */
-    { .name = "socket", .tests = { { HW_SANDBOX_IS, 0, AF_INET } } },
-    { .name = "socket", .tests = { { HW_SANDBOX_IS, 0, AF_INET6 } } },
+    /* sessions: TCP alone, whose ports landlock knows; no datagrams, no MPTCP, no SCTP */
+    { .name = "socket",
+      .tests = { { HW_SANDBOX_IS, 0, AF_INET },
+                 { HW_SANDBOX_WITHIN, 1, STREAM },
+                 { HW_SANDBOX_WITHIN, 2, IPPROTO_TCP } } },
+    { .name = "socket",
+      .tests = { { HW_SANDBOX_IS, 0, AF_INET6 },
+                 { HW_SANDBOX_WITHIN, 1, STREAM },
+                 { HW_SANDBOX_WITHIN, 2, IPPROTO_TCP } } },
     /* getaddrinfo(3) of a portal's address asks which families the host has: reading needs no
      * right, changing needs one that was given up */
     { .name = "socket",
@@ -54,11 +72,11 @@ static const struct hw_sandbox_call calls[] = {
     { .name = "writev" },
     { .name = "ioctl", .tests = { { HW_SANDBOX_IS, 1, TCGETS } } },   /* stdio: is it a terminal */
     { .name = "ioctl", .tests = { { HW_SANDBOX_IS, 1, FIONREAD } } }, /* libiscsi */
-    /* the name of this node on a LUN: an abstract socket that listens */
-    { .name = "socket", .tests = { { HW_SANDBOX_IS, 0, AF_UNIX } } },
+    /* getaddrinfo(3) would ask nscd(8), too: it goes on without */
+    { .name = "socket", .tests = { { HW_SANDBOX_IS, 0, AF_UNIX } }, .fails_with = EACCES },
+    /* the name of this node on a LUN: a socket that was made before */
     { .name = "bind" },
-    { .name = "listen" },
-    /* files: by io_uring on what is open */
+    /* files: by io_uring on what is open; the ring knows what it may be asked (sto_uring.c) */
     { .name = "io_uring_enter" },
     /* memory of front ends, the in-flight region */
     { .name = "mmap", .tests = { { HW_SANDBOX_WITHIN, 2, PROT_READ | PROT_WRITE } } },

@@ -229,7 +229,7 @@ static void talk(struct vh_conn *conn)
             return;
         }
         if (rc < 0) {
-            back_drop(conn, words(rc));
+            back_drop(conn, conn->why != NULL ? conn->why : words(rc));
             return;
         }
         back_settle(conn->back);

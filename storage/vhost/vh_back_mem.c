@@ -24,6 +24,12 @@ int back_place(struct vh_queue *queue)
     return rc;
 }
 
+static int bad_table(struct vh_conn *conn, const char *why)
+{
+    conn->why = why;
+    return -EPROTO;
+}
+
 int back_set_mem_table(struct vh_conn *conn, struct vh_msg *msg)
 {
     const uint32_t count = vh_msg_get_u32(msg, 0);
@@ -31,8 +37,10 @@ int back_set_mem_table(struct vh_conn *conn, struct vh_msg *msg)
     struct vh_mem *mem;
     int rc;
 
-    if (count == 0 || count > VH_REGIONS || count != msg->fd_count ||
-        msg->size < TABLE_HEADER_BYTES + count * REGION_BYTES)
+    if (count == 0 || count != msg->fd_count)
+        return bad_table(conn, "it does not share its memory; give the guest shared memory "
+                               "(QEMU: memory-backend-memfd,share=on)");
+    if (count > VH_REGIONS || msg->size < TABLE_HEADER_BYTES + count * REGION_BYTES)
         return -EPROTO;
     for (unsigned i = 0; i < count; i++) {
         const size_t at = TABLE_HEADER_BYTES + i * REGION_BYTES;
@@ -43,12 +51,12 @@ int back_set_mem_table(struct vh_conn *conn, struct vh_msg *msg)
                                           .file_offset = vh_msg_get_u64(msg, at + 24) };
     }
     rc = vh_mem_new(regions, msg->fds, count, &mem);
-    if (rc < 0) {
-        conn->back->callbacks.tell(conn->back->callbacks.context, true,
-                                   rc == -ENOSPC ? "its memory is shorter than its table says"
-                                                 : "its memory table does not map");
-        return -EPROTO;
-    }
+    if (rc < 0)
+        return bad_table(conn, rc == -ENOSPC ? "its memory is shorter than its table says; give "
+                                               "the guest a backend of its memory's full size"
+                                             : "its memory table does not map; give the guest "
+                                               "shared memory (QEMU: memory-backend-memfd,"
+                                               "share=on)");
     vh_mem_unref(conn->mem);
     conn->mem = mem;
     for (unsigned i = 0; i < VH_QUEUES; i++)

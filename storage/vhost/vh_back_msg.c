@@ -53,11 +53,13 @@ static int set_features(struct vh_conn *conn, const struct vh_msg *msg)
 {
     const uint64_t wanted = vh_msg_get_u64(msg, 0);
 
-    if ((wanted & ~features(conn->back)) != 0)
+    if ((wanted & ~features(conn->back)) != 0) {
+        conn->why = "it wants features that were not offered; start it again";
         return -EPROTO;
+    }
     if ((wanted & VH_F_VERSION_1) == 0) {
-        conn->back->callbacks.tell(conn->back->callbacks.context, true,
-                                   "it lacks VIRTIO_F_VERSION_1: too old a driver");
+        conn->why = "it lacks VIRTIO_F_VERSION_1; use a driver of virtio 1.0 or later "
+                    "(QEMU: disable-legacy=on)";
         return -EPROTO;
     }
     conn->features = wanted;
@@ -191,8 +193,7 @@ static int set_vring_kick(struct vh_conn *conn, struct vh_msg *msg)
     if (fd < 0 || !queue->placed || !conn->features_set) {
         if (fd >= 0)
             (void)close(fd);
-        conn->back->callbacks.tell(conn->back->callbacks.context, true,
-                                   "it starts a queue that is not set up, or to be polled");
+        conn->why = "it starts a queue that is not set up, or to be polled";
         return -EPROTO;
     }
     if (queue->kick_fd >= 0) {

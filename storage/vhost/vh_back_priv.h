@@ -30,6 +30,7 @@ struct vh_conn {
     struct vh_msg_reader reader;
     uint64_t features, protocol_features;
     bool features_set;
+    const char *why; /* it is to be closed, in words with a remedy; NULL: none in particular */
     struct vh_mem *mem;
     struct vh_log log;
     struct vh_inflight inflight;

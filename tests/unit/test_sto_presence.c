@@ -102,17 +102,17 @@ static void knows_a_lun_by_its_wwid(void)
 
     (void)snprintf(wwid, sizeof(wwid), "naa.6%015d", (int)getpid());
     (void)snprintf(other, sizeof(other), "naa.7%015d", (int)getpid());
-    CU_ASSERT_EQUAL(sto_presence_take_wwid(&url, wwid, cluster, 1, &fds[0], NULL), 0);
-    CU_ASSERT_EQUAL(sto_presence_take_wwid(&device, wwid, cluster, 1, &fds[1], &error), -EBUSY);
-    CU_ASSERT(fds[0] >= 0 && fds[1] == -1);
+    for (unsigned i = 0; i < 4; i++)
+        CU_ASSERT_TRUE_FATAL((fds[i] = sto_presence_socket(NULL)) >= 0);
+    CU_ASSERT_EQUAL(sto_presence_take_wwid(&url, wwid, cluster, 1, fds[0], NULL), 0);
+    CU_ASSERT_EQUAL(sto_presence_take_wwid(&device, wwid, cluster, 1, fds[1], &error), -EBUSY);
     CU_ASSERT_EQUAL(error.kind, HW_ERROR_REFUSED);
     CU_ASSERT_STRING_EQUAL(error.object, "block:/dev/null");
-    CU_ASSERT_EQUAL(sto_presence_take_wwid(&device, other, cluster, 1, &fds[1], NULL), 0);
-    CU_ASSERT_EQUAL(sto_presence_take_wwid(&device, wwid, cluster, 2, &fds[2], NULL), 0);
+    CU_ASSERT_EQUAL(sto_presence_take_wwid(&device, other, cluster, 1, fds[1], NULL), 0);
+    CU_ASSERT_EQUAL(sto_presence_take_wwid(&device, wwid, cluster, 2, fds[2], NULL), 0);
     /* a LUN without a WWID is told by its URL alone */
-    CU_ASSERT_EQUAL(sto_presence_take_wwid(&url, "", cluster, 1, &fds[3], NULL), 0);
-    CU_ASSERT_EQUAL(fds[3], -1);
-    for (unsigned i = 0; i < 3; i++)
+    CU_ASSERT_EQUAL(sto_presence_take_wwid(&url, "", cluster, 1, fds[3], NULL), 0);
+    for (unsigned i = 0; i < 4; i++)
         close(fds[i]);
 }
 

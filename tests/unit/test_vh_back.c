@@ -43,6 +43,8 @@ static struct vh_back *back;
 static uint8_t disk[SECTORS * 512];
 static bool answer_later;
 static unsigned held_count, requests_seen, told_gone;
+static unsigned told_words;
+static char told_text[200];
 static struct vh_request *held[HELD];
 static uint64_t order_seen[HELD];
 static struct player one, two;
@@ -102,8 +104,10 @@ static void back_watch(void *context, int fd, short events)
 
 static void back_tell(void *context, bool connected, const char *text)
 {
-    (void)context, (void)text;
+    (void)context;
     told_gone += !connected;
+    told_words += text[0] != '\0';
+    snprintf(told_text, sizeof(told_text), "%s", text);
 }
 
 static void start_back(void)
@@ -552,6 +556,63 @@ static void raw_setup(int fd, int memory_fd)
     CU_ASSERT_EQUAL(say(fd, VH_SET_VRING_ADDR, addr, sizeof(addr), -1), 0);
 }
 
+/* A memory table of one region of two pages, with this offset, and `fds` descriptors. */
+static int say_table(int fd, uint64_t bytes, uint64_t offset, int with)
+{
+    const uint64_t table[] = { 1, 0, bytes, 0x10000, offset };
+
+    return say(fd, VH_SET_MEM_TABLE, table, sizeof(table), with);
+}
+
+/* Who cannot be served is told so once, in words that say what to do, and nothing was taken. */
+static void says_why(void)
+{
+    const uint64_t old = 0, unknown = VH_F_VERSION_1 | UINT64_C(1) << 60;
+    int memory_fd = memfd_create("unit", MFD_CLOEXEC), directory = open("/tmp", O_RDONLY);
+
+    CU_ASSERT_EQUAL(ftruncate(memory_fd, 8192), 0);
+    begin();
+    for (unsigned i = 0; i < 6; i++) {
+        static const char *const words[] = { "VERSION_1; use",
+                                             "not offered; start",
+                                             "not share its memory; give",
+                                             "shorter than its table says; give",
+                                             "does not map; give",
+                                             "does not map; give" };
+        int fd = raw_connect();
+
+        told_words = 0;
+        switch (i) {
+        case 0:
+        case 1:
+            CU_ASSERT_EQUAL(say(fd, VH_SET_FEATURES, i == 0 ? &old : &unknown, 8, -1), 0);
+            break;
+        case 2:
+            CU_ASSERT_EQUAL(say_table(fd, 8192, 0, -1), 0);
+            break;
+        case 3:
+            CU_ASSERT_EQUAL(say_table(fd, 8192, 4096, memory_fd), 0);
+            break;
+        case 4:
+            CU_ASSERT_EQUAL(say_table(fd, UINT64_MAX, 4096, memory_fd), 0);
+            break;
+        default:
+            CU_ASSERT_EQUAL(say_table(fd, 1, 0, directory), 0); /* no memory at all */
+            break;
+        }
+        CU_ASSERT_TRUE(closed(fd));
+        close(fd);
+        CU_ASSERT_EQUAL(told_words, 1);
+        CU_ASSERT_PTR_NOT_NULL(strstr(told_text, words[i]));
+        if (strstr(told_text, words[i]) == NULL)
+            printf("# %s\n", told_text);
+    }
+    CU_ASSERT_EQUAL(requests_seen, 0);
+    close(directory);
+    close(memory_fd);
+    end();
+}
+
 /*
  * A queue that was started and waits for the other front end may not grow behind the place that was
  * judged: its rings would run over the end of the memory once it is its turn.
@@ -679,6 +740,7 @@ const struct unit_case unit_cases[] = {
     { "a stop waits for what is out, and takes nothing new", drains },
     { "the dirty log has what the device wrote, while it is on", logs },
     { "wrong messages end their connection and no other", hostile_messages },
+    { "who cannot be served is told why, once", says_why },
     { "a queue that waits for its turn keeps its size and base", waiting_queue_keeps_its_size },
     { "what is no eventfd is no kick and no call", only_eventfds },
     { "without memory nothing is made, and requests fail", lacks_memory },

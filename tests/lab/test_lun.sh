@@ -1,0 +1,159 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# hawser-lun itself over a real target: what it cannot serve is refused in one line that names the object and the remedy,
+# and nothing is written; and it is locked in, from where it finds its target again.
+set -u
+
+HW_TOP_SRCDIR=${HW_TOP_SRCDIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
+# shellcheck source=SCRIPTDIR/rig
+. "$HW_TOP_SRCDIR/tests/lab/rig"
+
+HAWSER=$HW_PLAIN_BUILDDIR/cli/hawser
+LUN=${HAWSER_LUN:-$HW_PLAIN_BUILDDIR/storage/serve/hawser-lun}
+LUN_PID=
+
+# as NODE GENERATION: the options that say who acts
+as()
+{
+    printf -- '--cluster %s --node %s --generation %s' "$LAB_CLUSTER" "$1" "$2"
+}
+
+# lun_start NODE WORDS...: in the background; its output is in lun.out
+lun_start()
+{
+    local node=$1
+    shift
+    (in_ns "$node" "$LUN" "$@") >lun.out 2>&1 </dev/null &
+    LUN_PID=$!
+}
+
+lun_stop()
+{
+    kill -TERM "$LUN_PID"
+    wait "$LUN_PID"
+}
+
+# sums: when each disk was written last
+sums()
+{
+    stat -c '%n %y' disk1 disk5 readonly file.img
+}
+
+# refused NAME STATUS PATTERN WORDS...: this status, one line that has the pattern and a remedy, and nothing is written
+refused()
+{
+    local name=$1 want=$2 pattern=$3 before lines status
+    shift 3
+    before=$(sums)
+    ns_run n1 timeout 30 "$LUN" "$@" >refused.out 2>&1 </dev/null
+    status=$?
+    lines=$(grep -c '^hawser-lun: ' refused.out)
+    if [ "$status" -eq "$want" ] && [ "$lines" -eq 1 ] && grep -qE "^hawser-lun: .*$pattern.*; " refused.out &&
+        [ "$before" = "$(sums)" ]; then
+        tap_ok "$name"
+        tap_comment "$(grep '^hawser-lun: ' refused.out)"
+    else
+        tap_not_ok "$name" "exit status $status, wanted $want and /$pattern/$([ "$before" = "$(sums)" ] || echo ', a disk was written')
+$(cat refused.out)"
+    fi
+}
+
+drive()
+{
+    timeout 60 "$LAB_BIN/vhdrive" "$PWD/disk.sock" "$1"
+}
+
+bad_files()
+{
+    local disk=file:$PWD/file.img
+    truncate -s 8M file.img
+    refused "a file that is not there" 1 'none.img: No such file' --lun "file:$PWD/none.img,socket=$PWD/bad.sock"
+    refused "a part behind the end of a file that shrank" 3 'ends behind its 8388608 bytes' \
+        --lun "$disk?offset=0&size=16M,socket=$PWD/bad.sock"
+    refused "an area of a file without a layout" 3 'layout' --lun "$disk#disk,socket=$PWD/bad.sock"
+    refused "a file as a socket" 3 'is there, and is no socket' --lun "$disk,socket=$PWD/file.img"
+    (exec flock -o file.img sleep 60) &
+    refused "a file that another process has locked" 3 'in use by another process' --lun "$disk,socket=$PWD/bad.sock"
+    kill $! 2>/dev/null
+    wait $! 2>/dev/null
+    lun_start n1 --lun "$disk,socket=$PWD/disk.sock"
+    wait_until 30 drive 16384
+    truncate -s 8M other.img
+    refused "a socket that is in use" 3 'another process listens there' --lun "file:$PWD/other.img,socket=$PWD/disk.sock"
+    lun_stop
+}
+
+bad_luns()
+{
+    local who
+    who=$(as 1 16)
+    # shellcheck disable=SC2086
+    {
+        refused "a LUN that the target does not have" 1 '/9: ' --lun "$(url 9)#disk,socket=$PWD/bad.sock" $who
+        refused "a target that is not there" 1 'cannot be reached' \
+            --lun "iscsi://10.77.0.77:3260/$LAB_IQN/1#disk,socket=$PWD/bad.sock" $who
+        refused "a LUN that was not prepared" 3 'has no ownership record' --lun "$(url 5)#disk,socket=$PWD/bad.sock" $who
+        refused "a LUN that can only be read" 3 'is read-only' --lun "$(url 3)#disk,socket=$PWD/bad.sock" $who
+    }
+}
+
+# same_process: it lives, and is still locked in
+same_process()
+{
+    awk '/^(Uid|CapEff|NoNewPrivs|Seccomp):/ { printf "%s ", $2 }' "/proc/$LUN_PID/status"
+}
+
+locked_in()
+{
+    local sectors locked="64000 0000000000000000 1 2 "
+    ns_run n1 "$HAWSER" lun init "$(url 1)" --max-memory 16M --cluster "$LAB_CLUSTER" >init.out 2>&1
+    sectors=$(sgdisk -i 2 disk1 | awk '/Partition size/ { print $3 }')
+    # shellcheck disable=SC2046
+    lun_start n1 --lun "$(url 1)#disk,socket=$PWD/disk.sock" $(as 1 32)
+    tap_check "a LUN is served" wait_until 30 drive "$sectors"
+    tap_is "by another user, without rights, behind a list of calls" "$(same_process)" "$locked"
+    # shellcheck disable=SC2046
+    refused "a LUN that another node owns" 3 'another node owns the LUN: .*node 1' --lun "$(url 1)#disk,socket=$PWD/bad.sock" $(as 2 48)
+    conn_drop n1
+    tap_check "its sessions dropped, it finds the target again" wait_until 30 drive "$sectors"
+    san_kill_restart
+    tap_check "the target started anew, likewise" wait_until 30 drive "$sectors"
+    tap_is "it is the same process, locked in" "$(same_process)" "$locked"
+    lun_stop
+}
+
+# The LUN is owned before its partition table is judged (another owner would hide it): the owner's record is written,
+# the guest's disk is not.
+shrunk()
+{
+    local start before
+    ns_run n1 "$HAWSER" lun init "$(url 5)" --max-memory 16M --cluster "$LAB_CLUSTER" >init.out 2>&1
+    start=$(sgdisk -i 2 disk5 | awk '/First sector/ { print $3 }')
+    san_stop
+    truncate -s 48M disk5
+    san_daemon && san_targets && wait_until 20 tgt_listens
+    before=$(tail -c "+$((start * 512 + 1))" disk5 | sha256sum)
+    # shellcheck disable=SC2046
+    ns_run n1 timeout 30 "$LUN" --lun "$(url 5)#disk,socket=$PWD/bad.sock" $(as 1 64) >refused.out 2>&1 </dev/null
+    tap_check "a LUN that shrank is refused" grep -q '^hawser-lun: .*lies outside of the LUN; ' refused.out
+    tap_is "and its disk is not written" "$(tail -c "+$((start * 512 + 1))" disk5 | sha256sum)" "$before"
+}
+
+main()
+{
+    lab_need sgdisk flock
+    lab_enter "$@"
+    trap 'san_stop' EXIT
+    LAB_DISK_MIB=64
+    if ! { lab_setup && san_start; }; then
+        tap_not_ok "the target starts"
+        tap_done
+    fi
+    bad_files
+    bad_luns
+    locked_in
+    shrunk
+    tap_done
+}
+
+main "$@"
