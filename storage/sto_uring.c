@@ -103,7 +103,7 @@ static int open_ring(struct io_uring *ring)
     static const uint8_t asked[] = { IORING_OP_NOP,     IORING_OP_READV,       IORING_OP_WRITEV,
                                      IORING_OP_WRITE,   IORING_OP_FSYNC,       IORING_OP_FALLOCATE,
                                      IORING_OP_TIMEOUT, IORING_OP_ASYNC_CANCEL };
-    struct io_uring_restriction restrictions[sizeof(asked)] = { 0 };
+    struct io_uring_restriction restrictions[sizeof(asked) + 1] = { 0 };
     int rc = io_uring_queue_init(STO_URING_DEPTH, ring, IORING_SETUP_R_DISABLED);
 
     if (rc < 0)
@@ -112,9 +112,11 @@ static int open_ring(struct io_uring *ring)
         restrictions[i].opcode = IORING_RESTRICTION_SQE_OP;
         restrictions[i].sqe_op = asked[i];
     }
+    restrictions[sizeof(asked)].opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
+    restrictions[sizeof(asked)].sqe_flags = IOSQE_ASYNC;
     /* by system calls: liburing 2.3 declares these two and does not have them */
     if (syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_RESTRICTIONS, restrictions,
-                sizeof(asked)) == 0 &&
+                sizeof(asked) + 1) == 0 &&
         syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0) == 0)
         return 0;
     rc = -errno;
