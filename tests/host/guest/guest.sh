@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh disable=SC1091
 #
-# Functions for commands inside a whole host: waiting, and the two roles. Read anew before each
+# Functions for commands inside a whole host: waiting, and the roles. Read anew before each
 # command, so nothing is kept between two commands but what lies in files.
 . /tests/target.sh
 . /tests/initiator.sh
 . /tests/owner.sh
+. /tests/migration.sh
 
 # within SECONDS COMMAND...: repeats the command until it succeeds; fails when the time is up.
 within()
