@@ -94,6 +94,9 @@ static const char *read_header(struct hw_reader *block, uint64_t header_lba, uin
         return "header is cut";
     if (header.own_lba != header_lba)
         return "header belongs to another place";
+    if (gpt->first_usable_lba < block_count && gpt->last_usable_lba >= block_count &&
+        gpt->alternate_lba > gpt->last_usable_lba && gpt->alternate_lba < UINT64_MAX)
+        gpt->shrunk_from_blocks = gpt->alternate_lba + 1;
     if (gpt->first_usable_lba > gpt->last_usable_lba || gpt->last_usable_lba >= block_count)
         return "usable range lies outside of the LUN";
     if (header.entry_count == 0 || header.entry_count > STO_GPT_ENTRIES_MAX)
@@ -183,7 +186,9 @@ void sto_gpt_read(const struct sto_edge *edge, uint64_t header_lba, uint32_t blo
     if (block_bytes >= 512 && block_bytes <= ENTRY_BYTES_MAX)
         why = read_copy(edge, header_lba, block_bytes, capacity_bytes, &gpt);
     if (why != NULL)
-        gpt = (struct sto_gpt) { .state = STO_GPT_DAMAGED, .why = why };
+        gpt = (struct sto_gpt) { .state = STO_GPT_DAMAGED,
+                                 .why = why,
+                                 .shrunk_from_blocks = gpt.shrunk_from_blocks };
     *ret_gpt = gpt;
 }
 

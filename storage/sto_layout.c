@@ -95,6 +95,16 @@ static int damaged(const char *name, struct hw_error *error, const char *why)
                          "the partition table is damaged: %s", why);
 }
 
+/* The table is whole, but what it tells of is not all there: `init` would give the guest's data up.
+ */
+static int shrunk(const char *name, struct hw_error *error, uint64_t from_blocks, uint64_t blocks)
+{
+    return hw_error_setf(error, HW_ERROR_REFUSED, EINVAL, name,
+                         "make it as large as it was, on the target",
+                         "the LUN has shrunk: %llu blocks, and its partition table is for %llu",
+                         (unsigned long long)blocks, (unsigned long long)from_blocks);
+}
+
 static int absent(const char *name, struct hw_error *error, const char *what)
 {
     return hw_error_set(error, HW_ERROR_REFUSED, ENOENT, name, what, "prepare it with 'lun init'");
@@ -129,6 +139,8 @@ static int choose_copy(const char *name, const struct sto_gpt *primary,
         layout->copies = STO_LAYOUT_BACKUP_ONLY;
         layout->copy_fault = primary->state == STO_GPT_DAMAGED ? primary->why : "it is missing";
         *ret_gpt = backup;
+    } else if (primary->shrunk_from_blocks > 0) {
+        return shrunk(name, error, primary->shrunk_from_blocks, last_lba + 1);
     } else if (primary->state == STO_GPT_DAMAGED) {
         return damaged(name, error, primary->why);
     } else if (backup->state == STO_GPT_DAMAGED) {

@@ -77,7 +77,7 @@ int sto_layout_write(const char *name, const struct sto_layout *layout,
  * Read the layout from the edges of a LUN: each STO_LAYOUT_EDGE_BYTES (or the whole LUN if it is
  * smaller). A damaged copy is made up for by the other, and said so in the struct. Errors:
  * -ENOENT no table, or none of hawser's; -EBADMSG damaged, or the copies disagree; -EINVAL
- * hawser's partitions are not where they belong.
+ * hawser's partitions are not where they belong, or the LUN has shrunk.
  */
 int sto_layout_parse(const char *name, const struct sto_edge *head, const struct sto_edge *tail,
                      uint64_t capacity_bytes, uint32_t block_bytes, struct sto_layout *ret_layout,

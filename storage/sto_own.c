@@ -34,28 +34,6 @@ const char *sto_own_state_name(enum sto_own_state state)
     return state < STO_OWN_STATE_COUNT ? names[state] : "?";
 }
 
-const char *sto_own_reason_name(enum sto_own_reason reason)
-{
-    static const char *const names[STO_OWN_REASON_COUNT] = {
-#define NAME(name, text) [STO_OWN_REASON_##name] = #name,
-        STO_OWN_REASONS(NAME)
-#undef NAME
-    };
-
-    return reason < STO_OWN_REASON_COUNT ? names[reason] : "?";
-}
-
-const char *sto_own_reason_text(enum sto_own_reason reason)
-{
-    static const char *const texts[STO_OWN_REASON_COUNT] = {
-#define TEXT(name, text) [STO_OWN_REASON_##name] = (text),
-        STO_OWN_REASONS(TEXT)
-#undef TEXT
-    };
-
-    return reason < STO_OWN_REASON_COUNT ? texts[reason] : "?";
-}
-
 struct sto_own *sto_own_new(const struct sto_own_config *config)
 {
     struct sto_own *own = calloc(1, sizeof(*own));

@@ -111,9 +111,11 @@ static void give(struct sto_set *set, bool release, uint16_t node, struct sto_se
 
 static void lose(struct sto_set *set, struct sto_set_actions *actions)
 {
-    set->starting = false;
     move(set, STO_SET_LOST);
     (void)emit(actions, STO_SET_HOLD, 0);
+    if (set->starting) /* it would be owned for nothing, and keep others out */
+        (void)emit(actions, STO_SET_STOP, set->order[set->won]);
+    set->starting = false;
     tell(set, actions);
 }
 

@@ -26,7 +26,7 @@ static void issue(struct sv_job *job)
     memset(&job->op, 0, sizeof(job->op));
     job->iov = (struct iovec) { .iov_base = step->buffer, .iov_len = step->bytes };
     job->op.kind = step->kind;
-    job->op.session = STO_SESSION_DATA;
+    job->op.session = job->session;
     job->op.timeout_ms = STEP_MS;
     job->op.done = step_done;
     job->op.context = job;

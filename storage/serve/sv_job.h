@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The server's own few reads and writes of a LUN, one after the other: its partition table, the
- * header slots of the saved state. They go beside the guest's gate, on the data session, while the
- * LUN is owned. Unit attentions, a busy target and aborts are asked again, within limits; whatever
- * else happens ends the job.
+ * header slots of the saved state. They go beside the guest's gate, on the data session while the
+ * LUN is owned, or on the control session before. Unit attentions, a busy target and aborts are
+ * asked again, within limits; whatever else happens ends the job.
  */
 #ifndef SV_JOB_H
 #define SV_JOB_H
@@ -26,6 +26,7 @@ struct sv_job_step {
 struct sv_job {
     struct sv_job_step steps[SV_JOB_STEPS];
     unsigned count;
+    enum sto_session session;
     /* called once, from sto_lun_service() or sto_lun_close() (or from the start); the job may be
      * started again inside. op.result says how the last step ended */
     void (*done)(struct sv_job *job, enum sto_rc rc);
@@ -38,7 +39,8 @@ struct sv_job {
     bool running;
 };
 
-/* Begin; the caller filled steps, count, done and context. The job stays where it is until done. */
+/* Begin; the caller filled steps, count, session, done and context. The job stays where it is until
+ * done. */
 void sv_job_start(struct sv_job *job, struct sto_lun *lun);
 
 #endif

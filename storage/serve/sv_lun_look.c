@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a LUN is: a login of the control session and its facts, before anything is registered; the
- * partition table, once it is owned (a foreign owner's exclusive access hides it before).
+ * What a LUN is: a login of the control session, its facts and, unless an owner's exclusive access
+ * hides it, its partition table, before anything is registered; the partition table that counts,
+ * once it is owned.
  */
 #include "config.h"
 
@@ -16,6 +17,67 @@
 
 enum { DESCRIPTION_END_BYTES = 2 * 1024 * 1024 };
 
+static struct sv_job edges_job(struct sv_lun *lun, enum sto_session session)
+{
+    const uint64_t capacity_bytes = sto_lun_facts(lun->lun)->capacity_bytes;
+    size_t bytes = STO_LAYOUT_EDGE_BYTES;
+
+    if (capacity_bytes < bytes)
+        bytes = capacity_bytes;
+    return (
+        struct sv_job) { .steps = { { .kind = STO_OP_READ, .buffer = lun->edges, .bytes = bytes },
+                                    { .kind = STO_OP_READ,
+                                      .offset_bytes = capacity_bytes - bytes,
+                                      .buffer = lun->edges + STO_LAYOUT_EDGE_BYTES,
+                                      .bytes = bytes } },
+                         .count = 2,
+                         .session = session,
+                         .context = lun };
+}
+
+static int parse_edges(const struct sv_lun *lun, struct sto_layout *ret_layout,
+                       struct hw_error *error)
+{
+    const struct sto_facts *facts = sto_lun_facts(lun->lun);
+    const struct sv_job_step *steps = lun->job.steps;
+    struct sto_edge head = { 0 }, tail = { 0 };
+
+    head.data = lun->edges;
+    head.bytes = steps[0].bytes;
+    tail.data = lun->edges + STO_LAYOUT_EDGE_BYTES;
+    tail.bytes = steps[1].bytes;
+    tail.offset_bytes = steps[1].offset_bytes;
+    return sto_layout_parse(sto_lun_name(lun->lun), &head, &tail, facts->capacity_bytes,
+                            facts->block_bytes, ret_layout, error);
+}
+
+/* What could not be read now (an owner's exclusive access hides it) is judged when it is owned. */
+static void previewed(struct sv_job *job, enum sto_rc rc)
+{
+    struct sv_lun *lun = job->context;
+    struct sto_layout layout;
+    struct hw_error error = { 0 };
+    bool good =
+        rc != STO_OK || sto_lun_facts(lun->lun) == NULL || parse_edges(lun, &layout, &error) == 0;
+
+    lun_tell(lun, good ? SV_LUN_KNOWN : SV_LUN_FAILED, NULL, good ? NULL : &error);
+}
+
+/* A LUN that cannot be served is not registered with, and nothing is written to it. */
+static void preview(struct sv_lun *lun)
+{
+    const struct sto_facts *facts = sto_lun_facts(lun->lun);
+
+    if (lun->owner == NULL || !lun->want_layout || lun->laid || facts == NULL ||
+        facts->capacity_bytes == 0) {
+        lun_tell(lun, SV_LUN_KNOWN, NULL, NULL);
+        return;
+    }
+    lun->job = edges_job(lun, STO_SESSION_CONTROL);
+    lun->job.done = previewed;
+    sv_job_start(&lun->job, lun->lun);
+}
+
 static void known(void *context, int rc, const struct sto_facts *facts,
                   const struct hw_error *error)
 {
@@ -28,7 +90,13 @@ static void known(void *context, int rc, const struct sto_facts *facts,
     else if (rc < 0)
         own_error = *error;
     lun->named = lun->named || rc == 0;
-    lun_tell(lun, rc < 0 ? SV_LUN_FAILED : SV_LUN_KNOWN, NULL, rc < 0 ? &own_error : NULL);
+    if (rc == 0 && lun->owner != NULL && facts->read_only)
+        rc = sto_own_reason_error(sto_lun_name(lun->lun), STO_OWN_REASON_READ_ONLY, 0, "",
+                                  &own_error);
+    if (rc < 0)
+        lun_tell(lun, SV_LUN_FAILED, NULL, &own_error);
+    else
+        preview(lun);
 }
 
 int lun_fail(struct sv_lun *lun, const char *what, enum sto_rc rc, struct hw_error *error)
@@ -85,17 +153,9 @@ static bool may_discard(const struct sv_lun *lun)
 
 static void parse(struct sv_lun *lun)
 {
-    const struct sto_facts *facts = sto_lun_facts(lun->lun);
     struct hw_error error = { 0 };
-    struct sto_edge head = { 0 }, tail = { 0 };
 
-    head.data = lun->edges;
-    head.bytes = lun->job.steps[0].bytes;
-    tail.data = lun->edges + STO_LAYOUT_EDGE_BYTES;
-    tail.bytes = lun->job.steps[1].bytes;
-    tail.offset_bytes = lun->job.steps[1].offset_bytes;
-    if (sto_layout_parse(sto_lun_name(lun->lun), &head, &tail, facts->capacity_bytes,
-                         facts->block_bytes, &lun->layout, &error) < 0) {
+    if (parse_edges(lun, &lun->layout, &error) < 0) {
         lun_tell(lun, SV_LUN_FAILED, NULL, &error);
         return;
     }
@@ -135,7 +195,6 @@ static struct sv_job_step description_step(const struct sv_lun *lun, unsigned co
 void lun_read_layout(struct sv_lun *lun)
 {
     const struct sto_facts *facts = sto_lun_facts(lun->lun);
-    size_t bytes = STO_LAYOUT_EDGE_BYTES;
 
     if (lun->laid || lun->job.running)
         return;
@@ -147,20 +206,13 @@ void lun_read_layout(struct sv_lun *lun)
     }
     if (facts == NULL)
         return;
-    if (facts->capacity_bytes < bytes)
-        bytes = facts->capacity_bytes;
-    lun->job = (struct sv_job) {
-        .steps = { { .kind = STO_OP_READ, .buffer = lun->edges, .bytes = bytes },
-                   { .kind = STO_OP_READ,
-                     .offset_bytes = facts->capacity_bytes - bytes,
-                     .buffer = lun->edges + STO_LAYOUT_EDGE_BYTES,
-                     .bytes = bytes },
-                   description_step(lun, 0),
-                   description_step(lun, 1) },
-        .count = facts->capacity_bytes < DESCRIPTION_END_BYTES ? 2 : 4,
-        .done = edges_read,
-        .context = lun,
-    };
+    lun->job = edges_job(lun, STO_SESSION_DATA);
+    if (facts->capacity_bytes >= DESCRIPTION_END_BYTES) {
+        lun->job.steps[2] = description_step(lun, 0);
+        lun->job.steps[3] = description_step(lun, 1);
+        lun->job.count = 4;
+    }
+    lun->job.done = edges_read;
     sv_job_start(&lun->job, lun->lun);
 }
 

@@ -63,14 +63,9 @@ int64_t server_confirmed_ns(const struct sv_server *server)
 static void fail_owning(struct sv_server *server, unsigned lun, enum sto_own_reason reason,
                         uint64_t key, const char *detail)
 {
-    char text[STO_KEY_TEXT_BYTES] = "";
     struct hw_error error = { 0 };
 
-    if (key != 0)
-        (void)sto_key_text(key, text);
-    (void)hw_error_setf(&error, HW_ERROR_REFUSED, EPERM, sv_lun_name(server->luns[lun].lun),
-                        "see 'hawser lun show'", "%s%s%s%s%s", sto_own_reason_text(reason),
-                        key != 0 ? ": " : "", text, detail[0] != '\0' ? ": " : "", detail);
+    (void)sto_own_reason_error(sv_lun_name(server->luns[lun].lun), reason, key, detail, &error);
     server->error = error;
     server_owning_done(server, &error);
 }
@@ -83,6 +78,8 @@ static void order_owner(struct sv_server *server, const struct sto_set_action *a
 
     if (action->kind == STO_SET_START)
         (void)sto_owner_start(owner, &server->grant);
+    else if (action->kind == STO_SET_STOP)
+        sto_owner_stop(owner);
     else if (action->kind == STO_SET_HAND_OVER)
         sto_owner_hand_over(owner, action->node);
     else
@@ -132,6 +129,7 @@ static void carry_out(struct sv_server *server, const struct sto_set_actions *ac
 
         switch (action->kind) {
         case STO_SET_START:
+        case STO_SET_STOP:
         case STO_SET_HAND_OVER:
         case STO_SET_RELEASE:
             order_owner(server, action);

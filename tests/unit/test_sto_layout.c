@@ -110,13 +110,17 @@ static void makes_up_for_a_copy(void)
 
 static void reads_a_grown_lun(void)
 {
+    struct hw_error error = { 0 };
+
     image_make(IMAGE_CAPACITY, 512, &layout, &image);
     memset(image.tail, 0, sizeof(image.tail));
     image.tail_offset_bytes = 2 * IMAGE_CAPACITY - STO_LAYOUT_EDGE_BYTES;
     CU_ASSERT_EQUAL_FATAL(image_parse(&image, 2 * IMAGE_CAPACITY, 512, &found, NULL), 0);
     CU_ASSERT_EQUAL(found.copies, STO_LAYOUT_PRIMARY_ONLY);
     CU_ASSERT_PTR_NOT_NULL(strstr(found.copy_fault, "size was changed"));
-    CU_ASSERT_EQUAL(image_parse(&image, IMAGE_CAPACITY / 2, 512, &found, NULL), -EBADMSG);
+    CU_ASSERT_EQUAL(image_parse(&image, IMAGE_CAPACITY / 2, 512, &found, &error), -EINVAL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.reason, "the LUN has shrunk"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.remedy, "as large as it was"));
 }
 
 static void says_what_is_wrong(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * storage/sto_own: every reason for which ownership is refused, lost or left is reached.
+ * storage/sto_own, storage/sto_own_reason: every reason for which ownership is refused, lost or
+ * left is reached.
  */
 #include <config.h>
 
@@ -248,7 +249,29 @@ static void gives_every_reason(void)
     }
 }
 
+static void tells_what_to_do(void)
+{
+    struct hw_error error = { 0 };
+
+    CU_ASSERT_TRUE(sto_own_reason_error("lun", STO_OWN_REASON_NO_RECORD, 0, "", &error) < 0);
+    CU_ASSERT_STRING_EQUAL(error.object, "lun");
+    CU_ASSERT_STRING_EQUAL(error.reason, "the LUN has no ownership record");
+    CU_ASSERT_STRING_EQUAL(error.remedy, "prepare it with 'lun init'");
+    CU_ASSERT_EQUAL(error.kind, HW_ERROR_REFUSED);
+    hw_error_clear(&error);
+    CU_ASSERT_TRUE(sto_own_reason_error("lun", STO_OWN_REASON_HELD, 0x4857000000010010,
+                                        "so it said", &error) < 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.reason, "another node owns the LUN: "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.reason, ": so it said"));
+    for (unsigned i = 1; i < STO_OWN_REASON_COUNT; i++) {
+        hw_error_clear(&error);
+        (void)sto_own_reason_error("lun", (enum sto_own_reason)i, 0, "", &error);
+        CU_ASSERT_TRUE(error.remedy[0] != '\0');
+    }
+}
+
 const struct unit_case unit_cases[] = {
+    { "an error says what to do", tells_what_to_do },
     { "every reason is reached", gives_every_reason },
     { 0 },
 };

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Why ownership was refused, lost or left, in words: the name for programs, the text and the remedy
+ * for people. Pure.
+ */
+#include "config.h"
+
+#include "storage/sto_own.h"
+
+#include <errno.h>
+
+static const struct {
+    enum sto_own_reason reason;
+    enum hw_error_kind kind;
+    int code;
+    const char *remedy;
+} errors[] = {
+    { STO_OWN_REASON_STALE, HW_ERROR_REFUSED, ESTALE, "use a higher --generation" },
+    { STO_OWN_REASON_HELD, HW_ERROR_REFUSED, EBUSY,
+      "'lun takeover' takes it away, if you are sure that its VM does not run" },
+    { STO_OWN_REASON_UNEXPECTED, HW_ERROR_REFUSED, EBUSY, "look again with 'lun show'" },
+    { STO_OWN_REASON_FOREIGN_KEY, HW_ERROR_REFUSED, EPERM,
+      "find out whose it is; 'lun takeover --force' takes it away" },
+    { STO_OWN_REASON_FOREIGN_RECORD, HW_ERROR_REFUSED, EPERM,
+      "give that cluster's --cluster, or 'lun takeover --force'" },
+    { STO_OWN_REASON_WRONG_VM, HW_ERROR_REFUSED, EPERM, "use that VM's LUN" },
+    { STO_OWN_REASON_COPY, HW_ERROR_REFUSED, EPERM,
+      "'lun takeover --force' makes the copy a LUN of its own" },
+    { STO_OWN_REASON_NO_RECORD, HW_ERROR_REFUSED, ENOENT, "prepare it with 'lun init'" },
+    { STO_OWN_REASON_BAD_RECORD, HW_ERROR_FAILED, EBADMSG, "see 'lun verify'" },
+    { STO_OWN_REASON_NEWER_RECORD, HW_ERROR_REFUSED, EPROTONOSUPPORT, "update hawser here" },
+    { STO_OWN_REASON_NO_RESERVATIONS, HW_ERROR_REFUSED, EOPNOTSUPP,
+      "use a LUN of a target that offers them" },
+    { STO_OWN_REASON_UNREACHABLE, HW_ERROR_FAILED, EHOSTUNREACH,
+      "check the address and that the target is up" },
+    { STO_OWN_REASON_LOGIN_REFUSED, HW_ERROR_FAILED, EACCES,
+      "check the target's access list and the secret file" },
+    { STO_OWN_REASON_NOT_PROVEN, HW_ERROR_TIMED_OUT, ETIMEDOUT,
+      "the LUN is not owned; fence the old owner, or try again" },
+    { STO_OWN_REASON_GENERATIONS_USED, HW_ERROR_REFUSED, ERANGE,
+      "use a --generation that is higher by 16" },
+    { STO_OWN_REASON_CONFLICTED, HW_ERROR_REFUSED, EBADE, "see its owner with 'lun show'" },
+    { STO_OWN_REASON_BUSY, HW_ERROR_TIMED_OUT, EBUSY, "try again when the target has less to do" },
+    { STO_OWN_REASON_UNSETTLED, HW_ERROR_TIMED_OUT, EAGAIN,
+      "see with 'lun show' who else acts on it" },
+    { STO_OWN_REASON_READ_ONLY, HW_ERROR_REFUSED, EROFS, "make it writable on the target" },
+};
+
+const char *sto_own_reason_name(enum sto_own_reason reason)
+{
+    static const char *const names[STO_OWN_REASON_COUNT] = {
+#define NAME(name, text) [STO_OWN_REASON_##name] = #name,
+        STO_OWN_REASONS(NAME)
+#undef NAME
+    };
+
+    return reason < STO_OWN_REASON_COUNT ? names[reason] : "?";
+}
+
+const char *sto_own_reason_text(enum sto_own_reason reason)
+{
+    static const char *const texts[STO_OWN_REASON_COUNT] = {
+#define TEXT(name, text) [STO_OWN_REASON_##name] = (text),
+        STO_OWN_REASONS(TEXT)
+#undef TEXT
+    };
+
+    return reason < STO_OWN_REASON_COUNT ? texts[reason] : "?";
+}
+
+int sto_own_reason_error(const char *object, enum sto_own_reason reason, uint64_t key,
+                         const char *detail, struct hw_error *error)
+{
+    char text[STO_KEY_TEXT_BYTES] = "";
+    enum hw_error_kind kind = HW_ERROR_FAILED;
+    const char *remedy = "see the target's log";
+    int code = EIO;
+
+    for (unsigned i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        if (errors[i].reason == reason) {
+            kind = errors[i].kind;
+            code = errors[i].code;
+            remedy = errors[i].remedy;
+        }
+    }
+    if (key != 0)
+        (void)sto_key_text(key, text);
+    return hw_error_setf(error, kind, code, object, remedy, "%s%s%s%s%s",
+                         sto_own_reason_text(reason), text[0] != '\0' ? ": " : "", text,
+                         detail[0] != '\0' ? ": " : "", detail);
+}
