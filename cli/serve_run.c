@@ -111,6 +111,36 @@ static void refuse(struct cli_serve *serve, const json_t *event)
     say(serve, "{\"command\":\"quit\"}\n");
 }
 
+/*
+ * Restarts and reconnects have used up the grant: go on with the next block. Whoever owned the LUN
+ * in between has a generation of that block or a later one, and ours is stale then; nothing is
+ * taken over. True: the event is dealt with.
+ */
+static bool next_block(struct cli_serve *serve, const json_t *event)
+{
+    static const char used_up[] = "GENERATIONS_USED";
+    const char *reason = json_string_value(json_object_get(event, "reason"));
+    const json_int_t used = json_integer_value(json_object_get(event, "generation"));
+    uint32_t *generation = &serve->wish.identity.generation;
+    char order[80];
+
+    if (!serve->shown || serve->stopping || reason == NULL || strcmp(reason, used_up) != 0 ||
+        *generation > STO_GENERATION_MAX - 2 * STO_GENERATION_BLOCK)
+        return false;
+    if (used < *generation) /* told twice: as an event and in the status */
+        return true;
+    *generation += STO_GENERATION_BLOCK;
+    serve->wish.takeover = false;
+    (void)cli_serve_command(&serve->wish, &serve->paths, &serve->command);
+    (void)fprintf(serve->call->err,
+                  "%s: restarts and reconnects used up the grant: goes on with generation %u\n",
+                  serve->name, (unsigned)*generation);
+    (void)snprintf(order, sizeof(order), "{\"command\":\"acquire\",\"generation\":%u}\n",
+                   (unsigned)*generation);
+    say(serve, order);
+    return true;
+}
+
 static void gate(struct cli_serve *serve, const char *state, const char *reason)
 {
     if (strcmp(state, "open") == 0 && !serve->shown) {
@@ -159,6 +189,8 @@ static void heard(struct cli_serve *serve, const json_t *line)
     const char *state = json_string_value(json_object_get(line, "gate"));
     const char *reason = json_string_value(json_object_get(line, "reason"));
 
+    if (next_block(serve, event != NULL ? line : json_object_get(line, "refused")))
+        return;
     if (event != NULL && serve->json) {
         (void)json_dumpf(line, serve->call->out, JSON_COMPACT);
         (void)fputc('\n', serve->call->out);

@@ -3,7 +3,7 @@
 # QEMU as hawser-lun's client: Debian's kernel runs in it (TCG) on vhost-user-blk disks that `hawser lun serve` serves from
 # the lab's iSCSI LUN. A file system with verified writes, the server killed under load, the LUN taken over by another node
 # under load; discard on a file, none on a LUN of a target that does not say what it frees.
-# ROUNDS=N: the server is killed N times (3).
+# ROUNDS=N: the server is killed N times (3), at most 20: more than a block has generations.
 set -u
 
 HW_TOP_SRCDIR=${HW_TOP_SRCDIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
@@ -15,6 +15,7 @@ HW_TOP_SRCDIR=${HW_TOP_SRCDIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pw
 . "$HW_TOP_SRCDIR/tests/lab/qemu"
 
 KILLS=${ROUNDS:-3}
+KILLS=$((KILLS < 20 ? KILLS : 20))
 FIRST_LBA=4096 # of hawser-disk
 
 as()
@@ -74,7 +75,7 @@ killed()
         kill -KILL "$(pgrep -P "$SERVE_PID" -x hawser-lun)"
         wait_until 30 started_again "$kill" || tap_not_ok "started again after kill $kill" "$(tail -n 5 serve.out)"
     done
-    host_run q 120 'tail -n 2 /run/fio'
+    host_run q $((120 + 10 * KILLS)) 'tail -n 2 /run/fio'
     tap_is "killed $KILLS times under load: fio saw no error, and what it wrote" "$(head -n 1 <<<"$HOST_OUTPUT")" "fio 0"
     in_guest "the kernel has told no error" 30 '! dmesg | grep -iE "I/O error|EXT4-fs error|Buffer I/O"'
     in_guest "the file system is clean" 120 'umount /mnt && e2fsck -fn /dev/vda >/run/fsck 2>&1'

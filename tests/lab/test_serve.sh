@@ -87,6 +87,24 @@ a_file()
     refused "a file that is not there" 1 'cannot be opened|No such file|does not exist' "file:$PWD/none.img"
 }
 
+# More sessions are lost than a block has generations.
+uses_up()
+{
+    local drop before
+    for ((drop = 0; drop < 20; drop++)); do
+        before=$(grep -c 'open: requests pass' serve.out)
+        conn_drop n1
+        wait_until 30 opened_again "$before" || break
+    done
+    tap_is "20 times its sessions are lost: it owns the LUN each time" "$drop" 20
+    tap_check "with a second block of generations" says 'goes on with generation 32'
+}
+
+opened_again()
+{
+    [ "$(grep -c 'open: requests pass' serve.out)" -gt "$1" ]
+}
+
 a_shared_lun()
 {
     local sectors pid
@@ -107,6 +125,8 @@ a_shared_lun()
     kill -KILL "$pid"
     tap_check "it dies and is started again" says 'hawser-lun ended (signal 9): started again'
     tap_check "and serves again" wait_until 30 drive $((sectors / 512))
+    uses_up
+    tap_check "and serves on" wait_until 30 drive $((sectors / 512))
     # shellcheck disable=SC2046
     tap_check "another node takes the LUN over" ns_run n2 "$HAWSER" lun takeover "$url" $(as 2 64)
     tap_check "that is told" says 'lost:'
