@@ -6,6 +6,8 @@
 
 #include "clusterd/core/core_placement.h"
 
+#include "clusterd/core/core_failure.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -186,15 +188,6 @@ static int64_t memory_needed(const struct work *work, size_t vm)
     return need;
 }
 
-static bool failed_there(const struct core_vm *vm, const char *node)
-{
-    for (size_t i = 0; i < vm->failures.count; i++) {
-        if (strcmp(vm->failures.items[i].node, node) == 0)
-            return vm->failures.items[i].count > vm->restarts;
-    }
-    return false;
-}
-
 /* May the VM be on this node at all? CHOSEN: yes, with this score. */
 static enum core_verdict ask_node(const struct work *work, size_t vm, size_t node, int64_t need,
                                   int64_t *ret_score)
@@ -210,7 +203,7 @@ static enum core_verdict ask_node(const struct work *work, size_t vm, size_t nod
     if (host->mode != CORE_MODE_ONLINE && !(host->mode == CORE_MODE_MAINTENANCE && is_there) &&
         !(host->mode == CORE_MODE_DRAINING && is_there && guest->on_drain == CORE_ON_DRAIN_LEAVE))
         return CORE_VERDICT_NODE_MODE;
-    if (failed_there(guest, host->name))
+    if (core_failure_too_often(guest, host->name))
         return CORE_VERDICT_FAILED;
     for (size_t u = work->first_use[vm]; u < work->first_use[vm + 1]; u++) {
         enum core_verdict verdict =
