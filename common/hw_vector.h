@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define HW_VECTOR(type)  \
     struct {             \
@@ -44,6 +45,29 @@ int hw_vector_reserve_raw(void **items, size_t *capacity, size_t want, size_t it
             (vector)->items[(vector)->count++] = (__VA_ARGS__);        \
         hw_rc_;                                                        \
     })
+
+/* Put one item at place `at` (0 to count), those behind it one further; 0 or -errno. */
+#define hw_vector_insert(vector, at, ...)                                   \
+    __extension__({                                                         \
+        const size_t hw_at_ = (at);                                         \
+        int hw_rc_ = hw_vector_reserve((vector), (vector)->count + 1);      \
+        if (hw_rc_ == 0) {                                                  \
+            memmove((vector)->items + hw_at_ + 1, (vector)->items + hw_at_, \
+                    ((vector)->count - hw_at_) * sizeof(*(vector)->items)); \
+            (vector)->items[hw_at_] = (__VA_ARGS__);                        \
+            (vector)->count++;                                              \
+        }                                                                   \
+        hw_rc_;                                                             \
+    })
+
+/* Take the item at place `at` (below count) out; what it owns is the caller's. */
+#define hw_vector_remove(vector, at)                                    \
+    do {                                                                \
+        const size_t hw_at_ = (at);                                     \
+        (vector)->count--;                                              \
+        memmove((vector)->items + hw_at_, (vector)->items + hw_at_ + 1, \
+                ((vector)->count - hw_at_) * sizeof(*(vector)->items)); \
+    } while (0)
 
 /* Give the memory back and be empty again. */
 #define hw_vector_free(vector)                    \

@@ -84,15 +84,10 @@ static int read_parameter(struct parser *parser, core_pairs *pairs, const char *
     rc = core_text_set(&pair.value, value);
     if (rc < 0)
         return no_memory(rc, parser, "bad value:", word, "use at most 4096 bytes");
-    rc = hw_vector_push(pairs, pair);
-    if (rc < 0) {
+    rc = hw_vector_insert(pairs, at, pair);
+    if (rc < 0)
         free(pair.value);
-        return rc;
-    }
-    memmove(&pairs->items[at + 1], &pairs->items[at],
-            (pairs->count - 1 - at) * sizeof(pairs->items[0]));
-    pairs->items[at] = pair;
-    return 0;
+    return rc;
 }
 
 static int read_keys(struct parser *parser, const struct core_keys *keys, void *object,
@@ -239,7 +234,6 @@ static int add_score(struct parser *parser, struct core_rule *rule, const char *
     uint64_t number = 0;
     size_t length = strlen(word), at = 0;
     const char *value = split(word, &length);
-    int rc;
 
     if ((value != NULL) != (rule->kind == CORE_RULE_PREFER))
         return refuse(parser, "expects nodes, not", word,
@@ -255,13 +249,7 @@ static int add_score(struct parser *parser, struct core_rule *rule, const char *
     if (core_name_check(score.node) < 0 ||
         (at < rule->nodes.count && strcmp(rule->nodes.items[at].node, score.node) == 0))
         return refuse(parser, "named twice, or no name:", word, "keep one");
-    rc = hw_vector_push(&rule->nodes, score);
-    if (rc < 0)
-        return rc;
-    memmove(&rule->nodes.items[at + 1], &rule->nodes.items[at],
-            (rule->nodes.count - 1 - at) * sizeof(score));
-    rule->nodes.items[at] = score;
-    return 0;
+    return hw_vector_insert(&rule->nodes, at, score);
 }
 
 static int parse_rule_words(struct parser *parser, uint32_t kind, bool strict, size_t count)

@@ -68,22 +68,15 @@ static struct core_executor *find(const struct core_vm *vm, uint32_t node_id, ui
 static int insert(struct core_vm *vm, const struct core_executor *executor)
 {
     size_t at = 0;
-    int rc;
 
     if (vm->executors.count >= CORE_LIST_MAX)
         return -ENOSPC;
-    rc = hw_vector_push(&vm->executors, *executor);
-    if (rc < 0)
-        return rc;
-    while (at + 1 < vm->executors.count &&
+    while (at < vm->executors.count &&
            (vm->executors.items[at].node_id < executor->node_id ||
             (vm->executors.items[at].node_id == executor->node_id &&
              vm->executors.items[at].generation < executor->generation)))
         at++;
-    memmove(&vm->executors.items[at + 1], &vm->executors.items[at],
-            (vm->executors.count - 1 - at) * sizeof(*executor));
-    vm->executors.items[at] = *executor;
-    return 0;
+    return hw_vector_insert(&vm->executors, at, *executor);
 }
 
 int core_executor_grant(struct core_state *state, struct core_vm *vm, uint32_t node_id,
@@ -175,13 +168,10 @@ int core_executor_prove(const struct core_state *state, struct core_vm *vm, uint
 {
     int rc = core_executor_check(state, vm, node_id, generation, proof);
     struct core_executor *executor = find(vm, node_id, generation);
-    size_t after;
 
     if (rc < 0)
         return rc;
-    after = (size_t)(vm->executors.items + vm->executors.count - (executor + 1));
-    memmove(executor, executor + 1, after * sizeof(*executor));
-    vm->executors.count--;
+    hw_vector_remove(&vm->executors, (size_t)(executor - vm->executors.items));
     return 0;
 }
 

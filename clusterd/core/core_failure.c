@@ -32,8 +32,6 @@ int core_failure_add(struct core_vm *vm, const char *node)
 {
     struct core_failure *failure = find(vm, node);
     struct core_failure new = { .count = 1 };
-    size_t at;
-    int rc;
 
     if (failure != NULL) {
         failure->count += failure->count < UINT32_MAX;
@@ -42,14 +40,7 @@ int core_failure_add(struct core_vm *vm, const char *node)
     if (strlen(node) >= sizeof(new.node) || vm->failures.count >= CORE_LIST_MAX)
         return -ENOSPC;
     memcpy(new.node, node, strlen(node) + 1);
-    at = place(vm, node);
-    rc = hw_vector_push(&vm->failures, new);
-    if (rc < 0)
-        return rc;
-    memmove(&vm->failures.items[at + 1], &vm->failures.items[at],
-            (vm->failures.count - 1 - at) * sizeof(new));
-    vm->failures.items[at] = new;
-    return 0;
+    return hw_vector_insert(&vm->failures, place(vm, node), new);
 }
 
 uint32_t core_failure_count(const struct core_vm *vm, const char *node)
@@ -67,16 +58,11 @@ bool core_failure_too_often(const struct core_vm *vm, const char *node)
 void core_failure_clear(struct core_vm *vm, const char *node)
 {
     const struct core_failure *failure = node != NULL ? find(vm, node) : NULL;
-    size_t at;
 
     if (node == NULL)
         vm->failures.count = 0;
-    if (failure == NULL)
-        return;
-    at = (size_t)(failure - vm->failures.items);
-    vm->failures.count--;
-    memmove(&vm->failures.items[at], &vm->failures.items[at + 1],
-            (vm->failures.count - at) * sizeof(*failure));
+    else if (failure != NULL)
+        hw_vector_remove(&vm->failures, (size_t)(failure - vm->failures.items));
 }
 
 bool core_failure_forgive(struct core_vm *vm)

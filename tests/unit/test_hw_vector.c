@@ -48,6 +48,32 @@ static void reserves_once(void)
     hw_vector_free(&numbers);
 }
 
+static void inserts_and_removes(void)
+{
+    HW_VECTOR(int) numbers = HW_VECTOR_INIT;
+
+    CU_ASSERT_EQUAL(hw_vector_insert(&numbers, 0, 2), 0);
+    CU_ASSERT_EQUAL(hw_vector_insert(&numbers, 1, 4), 0);
+    CU_ASSERT_EQUAL(hw_vector_insert(&numbers, 1, 3), 0);
+    CU_ASSERT_EQUAL(hw_vector_insert(&numbers, 0, 1), 0);
+    CU_ASSERT_EQUAL_FATAL(numbers.count, 4);
+    for (int i = 0; i < 4; i++)
+        CU_ASSERT_EQUAL(numbers.items[i], i + 1);
+    hw_vector_remove(&numbers, 3);
+    hw_vector_remove(&numbers, 0);
+    CU_ASSERT_EQUAL(numbers.count, 2);
+    CU_ASSERT_EQUAL(numbers.items[0], 2);
+    CU_ASSERT_EQUAL(numbers.items[1], 3);
+    fail_alloc_arm(0);
+    while (numbers.count < numbers.capacity)
+        CU_ASSERT_EQUAL(hw_vector_insert(&numbers, 0, 0), 0);
+    CU_ASSERT_EQUAL(hw_vector_insert(&numbers, 0, 9), -ENOMEM);
+    CU_ASSERT_TRUE(fail_alloc_disarm());
+    CU_ASSERT_EQUAL(numbers.count, numbers.capacity);
+    CU_ASSERT_EQUAL(numbers.items[numbers.count - 1], 3);
+    hw_vector_free(&numbers);
+}
+
 /* Fail allocation 0, 1, 2 ... of 100 pushes until none is left to fail. */
 static void survives_failed_allocations(void)
 {
@@ -93,6 +119,7 @@ static void refuses_what_overflows(void)
 }
 
 const struct unit_case unit_cases[] = {
+    { "inserts and removes anywhere", inserts_and_removes },
     { "pushes keep order", keeps_order },
     { "reserved room is used", reserves_once },
     { "a failed allocation leaves the vector as it was", survives_failed_allocations },
