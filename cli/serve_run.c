@@ -188,16 +188,17 @@ static void heard(struct cli_serve *serve, const json_t *line)
     const char *event = json_string_value(json_object_get(line, "event"));
     const char *state = json_string_value(json_object_get(line, "gate"));
     const char *reason = json_string_value(json_object_get(line, "reason"));
+    const bool goes_on = next_block(serve, event != NULL ? line : json_object_get(line, "refused"));
 
-    if (next_block(serve, event != NULL ? line : json_object_get(line, "refused")))
-        return;
     if (event != NULL && serve->json) {
         (void)json_dumpf(line, serve->call->out, JSON_COMPACT);
         (void)fputc('\n', serve->call->out);
         (void)fflush(serve->call->out);
-    } else if (event != NULL && !(strcmp(event, "refused") == 0 && !serve->shown)) {
+    } else if (event != NULL && !goes_on && !(strcmp(event, "refused") == 0 && !serve->shown)) {
         cli_serve_print_event(serve->call->out, serve->name, line);
     }
+    if (goes_on)
+        return;
     if (event != NULL && strcmp(event, "refused") == 0 && !serve->shown && !serve->refused)
         refuse(serve, line);
     if (state != NULL && reason != NULL && !serve->stopping && !serve->refused)

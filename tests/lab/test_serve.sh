@@ -105,6 +105,31 @@ opened_again()
     [ "$(grep -c 'open: requests pass' serve.out)" -gt "$1" ]
 }
 
+# The block is used up, and somebody else owned the LUN before the next one is taken: nothing goes on.
+owned_in_between()
+{
+    local before
+    # shellcheck disable=SC2046
+    serve n1 "$url" $(as 1 128)
+    says 'open: requests pass'
+    kill -STOP "$SERVE_PID"
+    while wait_until 3 conn_drop n1; do :; done
+    show >show.out 2>&1
+    tap_check "its block is used up while it stands still" grep -q 'generation 143' show.out
+    # shellcheck disable=SC2046
+    {
+        ns_run n2 "$HAWSER" lun takeover "$url" $(as 2 144) >/dev/null 2>&1
+        ns_run n2 "$HAWSER" lun release "$url" $(as 2 160) >/dev/null 2>&1
+    }
+    before=$(sha256sum <disk1)
+    kill -CONT "$SERVE_PID"
+    tap_check "another node owned the LUN meanwhile: it is lost, not claimed anew" says 'lost: .*taken away'
+    tap_is "nothing is written any more" "$(sha256sum <disk1)" "$before"
+    show >show.out 2>&1
+    tap_check "and nobody owns it" grep -qiE 'free|nobody' show.out
+    serve_ends TERM
+}
+
 a_shared_lun()
 {
     local sectors pid
@@ -159,6 +184,7 @@ main()
     url=$(url 1)
     a_file
     a_shared_lun
+    owned_in_between
     tap_done
 }
 
