@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whether the cluster keeps its promise (`cluster ... losses=K`): would every VM that is wanted
+ * still have a node if any K of the nodes that are online died? Asked before a change that could
+ * break it.
+ */
+#ifndef CORE_CAPACITY_H
+#define CORE_CAPACITY_H
+
+#include <stdint.h>
+
+#include "clusterd/core/core_state.h"
+#include "common/hw_error.h"
+
+enum { CORE_CAPACITY_CASES = 20000 }; /* most combinations of nodes that are tried */
+
+/*
+ * Try each combination of `losses` nodes (0: as it is now). What VMs failed where is not looked at.
+ * 0: every VM has a node in each. -ENOSPC: one has none, with a message of kind HW_ERROR_REFUSED
+ * that names the first such VM and the nodes of that case; -E2BIG, likewise, with more combinations
+ * than CORE_CAPACITY_CASES, or for too many nodes; -ENOMEM.
+ */
+int core_capacity_check(const struct core_state *state, uint32_t losses, struct hw_error *error);
+
+#endif
