@@ -16,9 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/lun_owner.h"
 #include "cli/serve_text.h"
 #include "common/hw_clock.h"
+#include "storage/sto_own.h"
 
 enum { CONNECT_EVERY_MS = 20, STOP_MS = 30000, RESTART_MS = 200, RESTART_MOST_MS = 10000 };
 enum { STEADY_MS = 10000 };
@@ -98,14 +98,13 @@ static void refuse(struct cli_serve *serve, const json_t *event)
     const char *reason = json_string_value(json_object_get(event, "reason"));
     const char *detail = json_string_value(json_object_get(event, "detail"));
     const char *key = json_string_value(json_object_get(event, "key"));
-    struct cli_owner owner = { 0 };
+    enum sto_own_reason why = STO_OWN_REASON_NONE;
 
     for (int i = 0; i < (int)STO_OWN_REASON_COUNT; i++)
         if (reason != NULL && strcmp(reason, sto_own_reason_name((enum sto_own_reason)i)) == 0)
-            owner.reason = (enum sto_own_reason)i;
-    (void)snprintf(owner.detail, sizeof(owner.detail), "%s", detail != NULL ? detail : "");
-    owner.key = key != NULL ? strtoull(key, NULL, 16) : 0;
-    (void)cli_owner_fail(serve->name, &owner, &serve->error);
+            why = (enum sto_own_reason)i;
+    (void)sto_own_reason_error(serve->name, why, key != NULL ? strtoull(key, NULL, 16) : 0,
+                               detail != NULL ? detail : "", &serve->error);
     serve->status = hw_error_exit_status(&serve->error);
     serve->refused = true;
     say(serve, "{\"command\":\"quit\"}\n");
@@ -118,7 +117,7 @@ static void refuse(struct cli_serve *serve, const json_t *event)
  */
 static bool next_block(struct cli_serve *serve, const json_t *event)
 {
-    static const char used_up[] = "GENERATIONS_USED";
+    const char *used_up = sto_own_reason_name(STO_OWN_REASON_GENERATIONS_USED);
     const char *reason = json_string_value(json_object_get(event, "reason"));
     const json_int_t used = json_integer_value(json_object_get(event, "generation"));
     uint32_t *generation = &serve->wish.identity.generation;

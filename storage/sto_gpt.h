@@ -37,9 +37,8 @@ struct sto_gpt_partition {
 
 struct sto_gpt {
     enum sto_gpt_state state;
-    const char *why; /* constant text for STO_GPT_DAMAGED, else NULL */
-    uint64_t
-        shrunk_from_blocks; /* DAMAGED for the LUN ends too early: how many it is for; else 0 */
+    const char *why;             /* constant text for STO_GPT_DAMAGED, else NULL */
+    uint64_t shrunk_from_blocks; /* DAMAGED, as the LUN ends too early: those it is for; else 0 */
     uint8_t disk_guid[STO_GUID_BYTES];
     uint64_t alternate_lba; /* where this copy says that the other one is */
     uint64_t first_usable_lba, last_usable_lba;

@@ -95,8 +95,7 @@ static int damaged(const char *name, struct hw_error *error, const char *why)
                          "the partition table is damaged: %s", why);
 }
 
-/* The table is whole, but what it tells of is not all there: `init` would give the guest's data up.
- */
+/* The table is whole, but what it tells of is not all there: `init` would lose the guest's data. */
 static int shrunk(const char *name, struct hw_error *error, uint64_t from_blocks, uint64_t blocks)
 {
     return hw_error_setf(error, HW_ERROR_REFUSED, EINVAL, name,

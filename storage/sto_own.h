@@ -94,9 +94,8 @@ enum sto_own_reason {
 /* "stale" and so on, for JSON; and the words for people. */
 const char *sto_own_reason_name(enum sto_own_reason reason);
 const char *sto_own_reason_text(enum sto_own_reason reason);
-/* The same as an error of `object` (the LUN's name), with `key` unless it is 0, what the target
- * said
- * (`detail`, may be empty), and what to do about it. Returns the error's negative errno. */
+/* The same as an error of `object` (the LUN's name), with `key` unless it is 0, `detail` (what the
+ * target said, may be empty), and what to do about it. Returns the error's negative errno. */
 int sto_own_reason_error(const char *object, enum sto_own_reason reason, uint64_t key,
                          const char *detail, struct hw_error *error);
 

@@ -3,9 +3,9 @@
  * The LUNs of one VM, owned all or none. They are sorted by WWID on every node alike; the first is
  * the lead: whoever owns it goes on to the others, one after another, so that two nodes never each
  * win a part. Pure: the owners' notices in, orders to the owners out. No gate opens before all are
- * owned; when one is lost all are held, and the one that
- * is on its way stops; when one is refused those that were won are given back by
- * hand-over, lead last, which keeps them reserved against writes of earlier owners.
+ * owned; when one is lost all are held, and the one that is on its way stops; when one is refused
+ * those that were won are given back by hand-over, lead last, which keeps them reserved against
+ * writes of earlier owners.
  */
 #ifndef STO_SET_H
 #define STO_SET_H

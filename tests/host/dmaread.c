@@ -2,11 +2,15 @@
 /*
  * A guest whose memory is filled by its disks alone. `dmaread make FILE MIB` writes a disk whose
  * every word tells its offset. `dmaread MIB DISK...` keeps a buffer a disk and takes orders, a line
- * each: read    fill each buffer from its disk, past the page cache check   count the pages of each
- * buffer that are not what the disk holds clear   make all buffers zero calm    stop the thread
- * that dirties memory all the time, so that a migration cannot end Each is answered by a line
- * "@ORDER NUMBER...". The processor never touches a buffer between clear and check: what is right
- * in it after a migration was written by the device and logged as dirty.
+ * each, answered by a line "@ORDER NUMBER...":
+ *
+ * - read: fill each buffer from its disk, past the page cache
+ * - check: count the pages of each buffer that are not what the disk holds
+ * - clear: make all buffers zero
+ * - calm: stop the thread that dirties memory all the time, so that a migration cannot end
+ *
+ * The processor never touches a buffer between clear and check: what is right in it after a
+ * migration was written by the device and logged as dirty.
  */
 #include "config.h"
 
@@ -84,7 +88,7 @@ static void *dirty(void *context)
 }
 
 /* Errors. */
-static unsigned read_disk(const struct reader *reader, unsigned disk)
+static unsigned read_disk(struct reader *reader, unsigned disk)
 {
     unsigned errors = 0;
 
@@ -95,7 +99,7 @@ static unsigned read_disk(const struct reader *reader, unsigned disk)
 }
 
 /* Pages that differ. */
-static unsigned check_disk(const struct reader *reader, unsigned disk)
+static unsigned check_disk(struct reader *reader, unsigned disk)
 {
     uint64_t wanted[PAGE / sizeof(uint64_t)];
     unsigned differ = 0;
@@ -108,16 +112,16 @@ static unsigned check_disk(const struct reader *reader, unsigned disk)
     return differ;
 }
 
-static unsigned clear_disk(const struct reader *reader, unsigned disk)
+static unsigned clear_disk(struct reader *reader, unsigned disk)
 {
     memset(reader->buffers[disk], 0, reader->bytes);
     return 0;
 }
 
-static unsigned nothing(const struct reader *reader, unsigned disk)
+static unsigned calm_down(struct reader *reader, unsigned disk)
 {
-    (void)reader;
     (void)disk;
+    reader->calm = true;
     return 0;
 }
 
@@ -125,16 +129,15 @@ static void obey(struct reader *reader, const char *order)
 {
     static const struct {
         const char *word;
-        unsigned (*act)(const struct reader *reader, unsigned disk);
-    } orders[] = {
-        { "read", read_disk }, { "check", check_disk }, { "clear", clear_disk }, { "calm", nothing }
-    };
+        unsigned (*act)(struct reader *reader, unsigned disk);
+    } orders[] = { { "read", read_disk },
+                   { "check", check_disk },
+                   { "clear", clear_disk },
+                   { "calm", calm_down } };
 
     for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
         if (strcmp(order, orders[i].word) != 0)
             continue;
-        if (orders[i].act == nothing)
-            reader->calm = true;
         printf("@%s", order);
         for (unsigned disk = 0; disk < reader->count; disk++)
             printf(" %u", orders[i].act(reader, disk));

@@ -124,19 +124,22 @@ locked_in()
 
 shrunk()
 {
+    local before
     ns_run n1 "$HAWSER" lun init "$(url 5)" --max-memory 16M --cluster "$LAB_CLUSTER" >init.out 2>&1
     san_stop
     truncate -s 48M disk5
     san_daemon && san_targets && wait_until 20 tgt_listens
+    before=$(sha256sum <disk5)
     # shellcheck disable=SC2046
     refused "a LUN that shrank" 3 'the LUN has shrunk: 98304 blocks, and its partition table is for 131072' --lun "$(url 5)#disk,socket=$PWD/bad.sock" $(as 1 64)
+    tap_is "its bytes are what they were" "$(sha256sum <disk5)" "$before"
     ns_run n1 "$HAWSER" lun show "$(url 5)" --json >show.out 2>&1
     tap_is "nobody has registered with it" "$(jq -c .keys show.out)" '[]'
 }
 
 main()
 {
-    lab_need sgdisk flock
+    lab_need sgdisk flock jq
     lab_enter "$@"
     trap 'san_stop' EXIT
     LAB_DISK_MIB=64
