@@ -162,21 +162,37 @@ void own_set_generation(struct sto_own *own, uint32_t generation)
     own->register_refused = 0;
 }
 
+static bool leaving(enum sto_own_state state)
+{
+    return state == STO_OWN_DRAINING || state == STO_OWN_HANDING || state == STO_OWN_RELEASING;
+}
+
+/* An ownership that a new grant goes on with: it is held, on its way back after a disturbance, or
+ * ended for want of generations only. */
+static bool is_unbroken(const struct sto_own *own)
+{
+    if (own->state == STO_OWN_LOST)
+        return own->end_reason == STO_OWN_REASON_GENERATIONS_USED;
+    return own->reclaim && own->granted && own->wish == OWN_WISH_HOLD &&
+           own->state != STO_OWN_LEFT && own->state != STO_OWN_HANDED;
+}
+
 static int start(struct sto_own *own, const struct sto_own_grant *grant)
 {
-    bool unbroken =
-        own->state == STO_OWN_LOST && own->end_reason == STO_OWN_REASON_GENERATIONS_USED;
+    bool unbroken = is_unbroken(own);
 
     if (own->state != STO_OWN_LEFT && own->state != STO_OWN_HANDED && !unbroken)
         return -EALREADY;
     if (grant->generation == 0 || grant->generation > STO_GENERATION_MAX ||
         (own->generation != 0 && grant->generation <= own->generation))
         return -ERANGE;
-    if (!unbroken && own->generation != 0)
-        own_emit(own, STO_OWN_ACTION_GATE_RESET);
+    if (own->generation != 0)
+        own_emit(own, unbroken ? STO_OWN_ACTION_GATE_HOLD : STO_OWN_ACTION_GATE_RESET);
+    own->command_out = own->command_waits = false;
     own->grant = *grant;
     own->granted = true;
-    own->reclaim = unbroken; /* what is unanswered may only go on if nobody owned it meanwhile */
+    /* what is unanswered may only go on if nobody owned it meanwhile */
+    own->reclaim = unbroken && OWN_USE_RECLAIM;
     own->wish = OWN_WISH_HOLD;
     own->released = false;
     own->changes = own->logins = own->barriers = 0;
@@ -207,11 +223,6 @@ static void stop(struct sto_own *own)
     own_emit(own, STO_OWN_ACTION_DROP);
     if (own->state != STO_OWN_LEFT)
         own_left(own, STO_OWN_NOTICE_LEFT, STO_OWN_REASON_STOPPED, 0, own->generation);
-}
-
-static bool leaving(enum sto_own_state state)
-{
-    return state == STO_OWN_DRAINING || state == STO_OWN_HANDING || state == STO_OWN_RELEASING;
 }
 
 static void result(struct sto_own *own, const struct sto_own_result *answer)

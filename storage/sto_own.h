@@ -24,7 +24,8 @@ struct sto_own;
 
 /* clang-format off */
 /* Name, and the legal moves. LEFT: ended without or after ownership, a new grant starts again.
- * LOST: only used-up generations go on under a new grant; any other loss is stopped first. */
+ * LOST: only used-up generations go on under a new grant; any other loss is stopped first. What is
+ * owned, or on its way back to that, goes on under a newer grant, too. */
 #define STO_OWN_STATES(X) \
     X(LEFT,       TO(CONNECTING)) \
     X(CONNECTING, TO(SETTLING) | TO(CONNECTING) | TO(LOST) | TO(LEFT)) \
@@ -167,7 +168,7 @@ struct sto_own_result {
 /* --- events --- */
 
 enum sto_own_event_kind {
-    STO_OWN_EVENT_START,          /* `grant`: from LEFT, HANDED, or LOST by used-up generations */
+    STO_OWN_EVENT_START,          /* `grant`: anew, or in place of the one that it is owned by */
     STO_OWN_EVENT_REVOKE,         /* the grant is no longer current */
     STO_OWN_EVENT_RESULT,         /* of a command */
     STO_OWN_EVENT_TIMER,          /* the time asked for has come */

@@ -35,6 +35,11 @@
 #else
 #define OWN_USE_ROTATE true
 #endif
+#ifdef STO_MUTATE_NO_RECLAIM
+#define OWN_USE_RECLAIM false
+#else
+#define OWN_USE_RECLAIM true
+#endif
 
 /* Limits before a claim gives up. They bound work, not safety. */
 enum {

@@ -113,8 +113,8 @@ static void lose(struct sto_set *set, struct sto_set_actions *actions)
 {
     move(set, STO_SET_LOST);
     (void)emit(actions, STO_SET_HOLD, 0);
-    if (set->starting) /* it would be owned for nothing, and keep others out */
-        (void)emit(actions, STO_SET_STOP, set->order[set->won]);
+    if (set->starting && set->reason != STO_OWN_REASON_GENERATIONS_USED)
+        (void)emit(actions, STO_SET_REVOKE, set->order[set->won]); /* it would keep others out */
     set->starting = false;
     tell(set, actions);
 }
@@ -142,11 +142,13 @@ static void gone(struct sto_set *set, unsigned lun, enum sto_own_reason reason,
         give_next(set, actions);
         return;
     }
+    if (set->state != STO_SET_CLAIMING && set->state != STO_SET_OWNED)
+        return; /* the first reason counts */
     set->reason = reason;
     set->culprit = lun;
-    if (set->state == STO_SET_CLAIMING && set->starting && set->order[set->won] == lun)
+    if (set->starting && set->order[set->won] == lun)
         give(set, false, 0, actions);
-    else if (set->state == STO_SET_CLAIMING || set->state == STO_SET_OWNED)
+    else
         lose(set, actions);
 }
 

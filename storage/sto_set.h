@@ -3,9 +3,9 @@
  * The LUNs of one VM, owned all or none. They are sorted by WWID on every node alike; the first is
  * the lead: whoever owns it goes on to the others, one after another, so that two nodes never each
  * win a part. Pure: the owners' notices in, orders to the owners out. No gate opens before all are
- * owned; when one is lost all are held, and the one that is on its way stops; when one is refused
- * those that were won are given back by hand-over, lead last, which keeps them reserved against
- * writes of earlier owners.
+ * owned. When one is lost all are held, and the one that is on its way is undone, unless only a
+ * grant was used up: all go on under the next one. When one is refused those that were won are
+ * given back by hand-over, lead last, which keeps them reserved against writes of earlier owners.
  */
 #ifndef STO_SET_H
 #define STO_SET_H
@@ -47,7 +47,7 @@ struct sto_set {
 
 enum sto_set_action_kind {
     STO_SET_START,     /* owner `lun`: sto_owner_start() */
-    STO_SET_STOP,      /* owner `lun`: sto_owner_stop(), it is on its way */
+    STO_SET_REVOKE,    /* owner `lun`: sto_owner_revoke(), it is on its way */
     STO_SET_HAND_OVER, /* owner `lun`: sto_owner_hand_over(node) */
     STO_SET_RELEASE,   /* owner `lun`: sto_owner_release() */
     STO_SET_OPEN,      /* every owner: sto_owner_allow(true) */

@@ -72,14 +72,28 @@ static void fail_owning(struct sv_server *server, unsigned lun, enum sto_own_rea
 
 static void carry_out(struct sv_server *server, const struct sto_set_actions *actions);
 
+static struct sto_owner *set_owner(const struct sv_server *server, unsigned i)
+{
+    return sv_lun_owner(server->luns[server->set_luns[i]].lun);
+}
+
+/* What is owned goes on under the new grant; a first claim under the one before begins anew. */
+static void start_owner(struct sto_owner *owner, const struct sto_own_grant *grant)
+{
+    if (sto_owner_start(owner, grant) == -EALREADY) {
+        sto_owner_stop(owner);
+        (void)sto_owner_start(owner, grant);
+    }
+}
+
 static void order_owner(struct sv_server *server, const struct sto_set_action *action)
 {
-    struct sto_owner *owner = sv_lun_owner(server->luns[server->set_luns[action->lun]].lun);
+    struct sto_owner *owner = set_owner(server, action->lun);
 
     if (action->kind == STO_SET_START)
-        (void)sto_owner_start(owner, &server->grant);
-    else if (action->kind == STO_SET_STOP)
-        sto_owner_stop(owner);
+        start_owner(owner, &server->grant);
+    else if (action->kind == STO_SET_REVOKE)
+        sto_owner_revoke(owner);
     else if (action->kind == STO_SET_HAND_OVER)
         sto_owner_hand_over(owner, action->node);
     else
@@ -89,7 +103,7 @@ static void order_owner(struct sv_server *server, const struct sto_set_action *a
 static void allow_all(struct sv_server *server, bool allowed)
 {
     for (unsigned i = 0; i < server->set_count; i++)
-        sto_owner_allow(sv_lun_owner(server->luns[server->set_luns[i]].lun), allowed);
+        sto_owner_allow(set_owner(server, i), allowed);
 }
 
 static void open_plain(struct sv_server *server)
@@ -129,7 +143,7 @@ static void carry_out(struct sv_server *server, const struct sto_set_actions *ac
 
         switch (action->kind) {
         case STO_SET_START:
-        case STO_SET_STOP:
+        case STO_SET_REVOKE:
         case STO_SET_HAND_OVER:
         case STO_SET_RELEASE:
             order_owner(server, action);
@@ -166,16 +180,23 @@ static int make_set(struct sv_server *server, struct hw_error *error)
     return 0;
 }
 
-/* What a grant that was used up leaves: every owner starts anew under the next one. */
-static void end_old_owners(struct sv_server *server)
+/* A set that is free, and a grant that no LUN has seen. */
+static int may_claim(struct sv_server *server, struct hw_error *error)
 {
+    if (server->set_count > 0 && server->set.state != STO_SET_IDLE)
+        return hw_error_set(error, HW_ERROR_REFUSED, EALREADY, "acquire",
+                            "the LUNs are owned already, or on the way",
+                            "hand over or release them first");
     for (unsigned i = 0; i < server->set_count; i++) {
-        struct sto_owner *owner = sv_lun_owner(server->luns[server->set_luns[i]].lun);
-        enum sto_own_state state = sto_own_state(sto_owner_machine(owner));
+        uint32_t used = sto_own_generation(sto_owner_machine(set_owner(server, i)));
 
-        if (server->set_count > 1 && state != STO_OWN_LEFT)
-            sto_owner_stop(owner);
+        if (server->grant.generation <= used)
+            return hw_error_setf(error, HW_ERROR_REFUSED, ERANGE, "generation",
+                                 "use a higher one, the first of a block of 16",
+                                 "%" PRIu32 " is not above %" PRIu32 ", which was used",
+                                 server->grant.generation, used);
     }
+    return 0;
 }
 
 int server_claim(struct sv_server *server, struct hw_error *error)
@@ -186,25 +207,21 @@ int server_claim(struct sv_server *server, struct hw_error *error)
     server->claim_waits = !all(server, offsetof(struct server_lun, known));
     if (server->claim_waits)
         return 0;
-    if (server->lease != NULL)
-        sv_lease_set_generation(server->lease, server->grant.generation);
-    if (server->set_made && server->set.state == STO_SET_LOST)
-        end_old_owners(server);
     if (!server->set_made || server->set.state == STO_SET_LOST)
         rc = make_set(server, error);
+    if (rc == 0)
+        rc = may_claim(server, error);
     if (rc < 0)
         return rc;
     server->granted = true;
+    if (server->lease != NULL)
+        sv_lease_set_generation(server->lease, server->grant.generation);
     if (server->set_count == 0) {
         open_plain(server);
         server_owning_done(server, NULL);
         return 0;
     }
-    rc = sto_set_start(&server->set, &actions);
-    if (rc < 0)
-        return hw_error_set(error, HW_ERROR_REFUSED, EALREADY, "acquire",
-                            "the LUNs are owned already, or on the way",
-                            "hand over or release them first");
+    (void)sto_set_start(&server->set, &actions); /* it is free */
     carry_out(server, &actions);
     return 0;
 }
@@ -248,6 +265,12 @@ static json_t *notice_json(const struct sv_server *server, unsigned lun,
                      "generation", (json_int_t)notice->generation);
 }
 
+/* What was revoked on its way was given up by the set: another LUN says why. */
+static bool is_refusal(const struct sto_owner_notice *notice)
+{
+    return notice->notice == STO_OWN_NOTICE_REFUSED && notice->reason != STO_OWN_REASON_REVOKED;
+}
+
 static void tell_notice(struct sv_server *server, unsigned lun,
                         const struct sto_owner_notice *notice)
 {
@@ -259,9 +282,9 @@ static void tell_notice(struct sv_server *server, unsigned lun,
     };
 
     server_tell(server, names[notice->notice], notice_json(server, lun, notice));
-    if (notice->notice == STO_OWN_NOTICE_REFUSED || notice->notice == STO_OWN_NOTICE_OWNED)
+    if (is_refusal(notice) || notice->notice == STO_OWN_NOTICE_OWNED)
         json_decref(server->refused);
-    if (notice->notice == STO_OWN_NOTICE_REFUSED)
+    if (is_refusal(notice))
         server->refused = notice_json(server, lun, notice);
     else if (notice->notice == STO_OWN_NOTICE_OWNED)
         server->refused = NULL;
@@ -283,7 +306,7 @@ static void owner_said(struct sv_server *server, unsigned lun,
         at->suspended = true;
     if (notice->notice == STO_OWN_NOTICE_LOST && notice->reason != STO_OWN_REASON_GENERATIONS_USED)
         lost(server, lun, notice);
-    if (notice->notice == STO_OWN_NOTICE_REFUSED) {
+    if (is_refusal(notice)) {
         fail_owning(server, lun, notice->reason, notice->key, notice->detail);
         if (server->config->control[0] == '\0')
             server_end(server, hw_error_exit_status(&server->error), &server->error);

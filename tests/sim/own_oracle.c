@@ -3,6 +3,7 @@
  * The oracles of the ownership world, judged at the instant a write lands on the model's store:
  *   stale    no write of an earlier grant lands once the gate of a later one was opened (data
  *            blocks by their stamp, the ownership record by its generation);
+ *   turn     nor one that was asked for before another process had its turn, whatever its grant;
  *   order    no write lands on a block after a newer one of it was acknowledged;
  *   read     what an open owner reads is not older than what was acknowledged;
  *   right    no request was handed to the LUN after the storage lease or the member lease ran out,
@@ -82,6 +83,11 @@ void world_landed(void *context, int nexus, uint64_t lba, const uint8_t *data, s
         world_break(world, "stale: write %llu of grant %u landed on block %llu, grant %u is open",
                     (unsigned long long)stamp.number, stamp.tenure, (unsigned long long)block,
                     world->opened);
+    else if (stamp.number <= world->turn)
+        world_break(world,
+                    "turn: write %llu landed on block %llu, the owner that it waited for was "
+                    "followed by another",
+                    (unsigned long long)stamp.number, (unsigned long long)block);
     for (unsigned i = 0; i < WORLD_FORGOTTEN; i++)
         if (world->forgotten[block][i] == stamp.number && stamp.number != 0)
             world_break(world, "forgotten: write %llu landed on block %llu after its end was told",

@@ -61,10 +61,15 @@ static void noticed(void *context, const struct sto_owner_notice *notice)
     case STO_OWN_NOTICE_OWNED:
         stats->owned++;
         node->open = true;
+        if (node->grant == world->opened && node->process != world->opener)
+            world->opener = 0;
         if (node->grant <= world->opened)
             break; /* it stood still behind its last look: the target refuses what it writes */
         world->given_up = false;
         world->opened = node->grant;
+        if (world->opener != node->process && world->opener != 0)
+            world->turn = world->numbers;
+        world->opener = node->process;
         break;
     case STO_OWN_NOTICE_REFUSED:
         stats->refused++;
@@ -126,7 +131,7 @@ void world_start(struct world *world, struct world_node *node, uint32_t generati
     memcpy(config.own.cluster_uuid, cluster_uuid, 16);
     config.own.node = (uint16_t)node->id;
     config.own.boot_id[0] = (uint8_t)node->id;
-    config.own.instance = ++world->processes;
+    config.own.instance = node->process = ++world->processes;
     config.own.use_record = true;
     config.own.steady_check = true;
     config.own.command_ms = 2000;

@@ -52,7 +52,8 @@ struct world_node {
     struct sto_lun *lun;
     struct sto_owner *owner; /* NULL: the process is not there */
     unsigned incarnation;
-    bool open; /* OWNED was told and nothing took it back */
+    uint32_t process; /* number of the process, of all that were started */
+    bool open;        /* OWNED was told and nothing took it back */
     bool cut;
     int64_t stalled_until_ns;
     int64_t issue_ns;            /* when its guest asks for something next */
@@ -85,6 +86,8 @@ struct world {
     bool quiet;         /* guests ask for nothing new */
     bool given_up;      /* somebody was told to release since a gate was opened last */
     uint32_t opened;    /* greatest grant whose gate was opened */
+    uint32_t opener;    /* by which process; 0: nobody, or one of two under that grant */
+    uint64_t turn;      /* number of the last request that was asked for before that one's turn */
     unsigned slow;      /* 1 in `slow` commands takes up to slow_ns inside the target; 0: none */
     int64_t slow_ns;
     uint32_t lease_ms;  /* T_store of the owners; 0: none */
@@ -140,6 +143,15 @@ void world_landed(void *context, int nexus, uint64_t lba, const uint8_t *data, s
 void world_request_done(struct sto_request *request);
 /* The target restarts. */
 void world_restart_target(struct world *world);
+/* A node by chance. */
+struct world_node *world_any_node(struct world *world);
+/* Unit attentions for a node by chance. */
+void world_attention(struct world *world);
+/* A third party, or a stalled loser, resets the logical unit; it does not wait for the answer. */
+void world_reset(struct world *world);
+/* A zombie of an earlier grant (multipathd, a kernel's initiator): registers its old key by itself
+ * and writes. Only while there is a holder: without one nothing at the target could stop it. */
+void world_rogue(struct world *world);
 /* An oracle fails. The first one counts. */
 void world_break(struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

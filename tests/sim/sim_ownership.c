@@ -18,18 +18,13 @@
 
 enum { QUICK_SEEDS = 3000, HUNT_SEEDS = 8000, STEPS_MAX = 40 };
 
-static struct world_node *any_node(struct world *world)
-{
-    return &world->nodes[hw_prng_below(&world->prng, WORLD_NODES)];
-}
-
 static void grant_step(struct world *world)
 {
-    struct world_node *node = any_node(world);
+    struct world_node *node = world_any_node(world);
     uint32_t generation = world_grant(world);
 
     if (hw_prng_chance(&world->prng, 1, 4)) { /* the order arrives late, behind a newer one */
-        world_start(world, any_node(world), world_grant(world), true);
+        world_start(world, world_any_node(world), world_grant(world), true);
         world_run(world, world->now_ns + (int64_t)hw_prng_below(&world->prng, 20) * WORLD_MS);
     }
     world_start(world, node, generation, true);
@@ -43,96 +38,63 @@ static void race_step(struct world *world)
     world_start(world, &world->nodes[1], second, true);
 }
 
-static void attention_step(struct world *world)
+/* What an ownership has not answered yet goes out again under its next grant. */
+static void restamp(struct world_node *node)
 {
-    static const uint16_t codes[] = { 0x2900, 0x2903, 0x2907, 0x2a01, 0x2a03,
-                                      0x2a04, 0x2a05, 0x2f00, 0x3f0e, 0x2809 };
-    struct world_node *node = any_node(world);
-    unsigned count = 1 + (unsigned)hw_prng_below(&world->prng, 10);
+    for (unsigned i = 0; i < WORLD_DATA_BLOCKS; i++) {
+        struct world_block *slot = &node->blocks[i];
 
-    for (unsigned i = 0; i < count && node->lun != NULL; i++) {
-        int nexus = sto_model_lun_nexus(
-            node->lun, hw_prng_chance(&world->prng, 1, 4) ? STO_SESSION_CONTROL : STO_SESSION_DATA);
-
-        sto_model_attention(world->model, nexus,
-                            codes[hw_prng_below(&world->prng, sizeof(codes) / sizeof(codes[0]))]);
+        if (!slot->out || !slot->writes)
+            continue;
+        slot->tenure = node->grant;
+        world_stamp(slot->data, slot->tenure, slot->number);
     }
 }
 
-static void reset_done(struct sto_model_command *command, const struct sto_model_reply *reply)
+/* The same process is granted the LUN again: in place of the grant that it owns it by, or after
+ * whatever ended its ownership. */
+static void grant_again(struct world *world, struct world_node *node)
 {
-    (void)command;
-    (void)reply;
-}
-
-/* A third party, or a stalled loser, resets the logical unit; it does not wait for the answer. */
-static void reset_step(struct world *world)
-{
-    struct sto_model_command *command = &world->resets[world->reset_count++ % WORLD_RESETS];
-
-    memset(command, 0, sizeof(*command));
-    command->nexus = sto_model_login(world->model, 900 + world->reset_count % 8);
-    command->reset = true;
-    command->done = reset_done;
-    if (command->nexus >= 0)
-        (void)sto_model_submit(world->model, world->now_ns, command);
-}
-
-/* A zombie of an earlier grant (multipathd, a kernel's initiator): registers its old key by itself
- * and writes. Only while there is a holder: without one nothing at the target could stop it. */
-static void rogue_step(struct world *world)
-{
-    uint8_t parameters[STO_PR_OUT_PARAMETER_BYTES], data[STO_MODEL_BLOCK_BYTES] = { 0 };
-    struct sto_model_command *command = &world->rogue;
-    uint64_t key;
-    int nexus;
-
-    memset(command, 0, sizeof(*command));
-    if (world->opened <= 1 || !sto_model_holder(world->model, &key, &nexus))
-        return;
-    command->nexus = sto_model_login(world->model, 800);
-    command->done = reset_done;
-    if (command->nexus < 0)
-        return;
-    (void)sto_model_submit(world->model, world->now_ns, command); /* takes the unit attention */
-    sto_model_advance(world->model, world->now_ns);
-    (void)sto_pr_out_encode(
-        &(struct sto_pr_out_request) { .action = STO_PR_REGISTER,
-                                       .service_key = (key & ~0xffffffull) | 1 },
-        command->cdb, parameters);
-    command->data = parameters;
-    command->data_bytes = sizeof(parameters);
-    (void)sto_model_submit(world->model, world->now_ns, command);
-    sto_model_advance(world->model, world->now_ns);
-    memset(command->cdb, 0, sizeof(command->cdb));
-    command->cdb[0] = 0x2a; /* WRITE(10), one block, stamped with grant 0 */
-    command->cdb[5] = WORLD_META_BLOCKS;
-    command->cdb[8] = 1;
-    command->data = data;
-    command->data_bytes = sizeof(data);
-    (void)sto_model_submit(world->model, world->now_ns, command);
-    sto_model_advance(world->model, world->now_ns);
-}
-
-/* The same process is granted the LUN again, after whatever ended its ownership. */
-static void again_step(struct world *world)
-{
-    struct world_node *node = any_node(world);
     struct sto_own_grant grant = { .takeover = true };
+    enum sto_own_state state = sto_own_state(sto_owner_machine(node->owner));
     int rc;
 
-    if (node->owner == NULL || node->stalled_until_ns > world->now_ns)
-        return;
-    if (hw_prng_chance(&world->prng, 1, 2))
-        sto_owner_stop(node->owner);
     grant.generation = world_grant(world);
     node->resets = true;
     rc = sto_owner_start(node->owner, &grant);
     node->resets = false;
     if (rc < 0)
-        return; /* it owns it, or is on its way */
+        return; /* it is on its way, or lost it */
     node->grant = grant.generation;
+    if (state != STO_OWN_LEFT && state != STO_OWN_HANDED)
+        restamp(node);
     world_say(world, "n%u starts again under grant %u", node->id, node->grant);
+}
+
+static void again_step(struct world *world)
+{
+    struct world_node *node = world_any_node(world);
+
+    if (node->owner == NULL || node->stalled_until_ns > world->now_ns)
+        return;
+    if (hw_prng_chance(&world->prng, 1, 2))
+        sto_owner_stop(node->owner);
+    grant_again(world, node);
+}
+
+/* Another node owns the LUN while this one is cut off; then this one is granted it again. */
+static void overtaken_step(struct world *world)
+{
+    struct world_node *node = world_any_node(world), *other = world_any_node(world);
+
+    if (node->owner == NULL || node == other)
+        return;
+    sto_model_lun_cut(node->lun, true);
+    world_start(world, other, world_grant(world), true);
+    (void)world_run_until_open(world, other, 3000 * WORLD_MS);
+    sto_model_lun_cut(node->lun, node->cut);
+    if (node->stalled_until_ns <= world->now_ns)
+        grant_again(world, node);
 }
 
 /* The supervisor starts a second process under the same grant; the first one may only sleep. */
@@ -167,7 +129,7 @@ static void stall(struct world *world, struct world_node *node, uint64_t most_ms
 
 static void leave_step(struct world *world)
 {
-    struct world_node *node = any_node(world);
+    struct world_node *node = world_any_node(world);
 
     if (node->owner == NULL || node->stalled_until_ns > world->now_ns)
         return;
@@ -193,9 +155,9 @@ static void feed_step(struct world *world, struct world_node *node)
 
 static void random_step(struct world *world)
 {
-    struct world_node *node = any_node(world);
+    struct world_node *node = world_any_node(world);
 
-    switch (hw_prng_below(&world->prng, 23)) {
+    switch (hw_prng_below(&world->prng, 24)) {
     case 0:
     case 1:
     case 2:
@@ -223,12 +185,12 @@ static void random_step(struct world *world)
         break;
     case 10:
         world_say(world, "reset by a third party");
-        reset_step(world);
+        world_reset(world);
         break;
     case 11:
     case 12:
         world_say(world, "n%u attentions or so", node->id);
-        attention_step(world);
+        world_attention(world);
         break;
     case 13:
         leave_step(world);
@@ -247,10 +209,13 @@ static void random_step(struct world *world)
     case 19:
         feed_step(world, node);
         break;
+    case 20:
+        overtaken_step(world);
+        break;
     case 14:
     case 15:
         world_say(world, "a zombie registers and writes");
-        rogue_step(world);
+        world_rogue(world);
         break;
     default:
         world_say(world, "n%u data session breaks", node->id);
@@ -273,7 +238,7 @@ static bool all_answered(const struct world_node *node)
 /* Faults are over: whoever is granted the LUN now gets it, and its guest gets its answers. */
 static void must_settle(struct world *world)
 {
-    struct world_node *node = any_node(world);
+    struct world_node *node = world_any_node(world);
 
     world_say(world, "faults end");
     world->slow = 0;

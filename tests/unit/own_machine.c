@@ -219,6 +219,7 @@ static void act(struct machine *m, const struct sto_own_action *action)
         break;
     case STO_OWN_ACTION_GATE_RESET:
     case STO_OWN_ACTION_GATE_HOLD:
+        m->resets += action->kind == STO_OWN_ACTION_GATE_RESET;
         m->open = false;
         m->out = false; /* the command that is out is forgotten with it */
         break;

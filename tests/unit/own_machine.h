@@ -22,7 +22,7 @@ struct machine {
     struct sto_own_command command;
     unsigned commands; /* sent so far */
     bool open, drains;
-    unsigned drops, control_drops;
+    unsigned drops, control_drops, resets; /* sessions dropped, gates reset */
     int64_t confirmed_ns;
     struct sto_own_action last; /* the last notice */
     unsigned notices[STO_OWN_NOTICE_SUSPENDED + 1];

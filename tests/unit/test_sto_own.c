@@ -43,7 +43,6 @@ static void refuses_bad_grants(void)
     start(false);
     CU_ASSERT_EQUAL(machine_start(&m, 33, false), -EALREADY);
     machine_run(&m);
-    CU_ASSERT_EQUAL(machine_start(&m, 33, false), -EALREADY);
     CU_ASSERT_TRUE(machine_is_sound(&m));
     machine_tell(&m, STO_OWN_EVENT_STOP);
     CU_ASSERT_EQUAL(machine_start(&m, 17, false), -ERANGE); /* a grant is for once */
@@ -154,6 +153,48 @@ static void is_stopped_at_any_moment(void)
     }
 }
 
+/* Granted anew while it is owned (`steps` 0) or so many steps into the way back to that. */
+static bool granted_again_after(unsigned steps, bool overtaken)
+{
+    into(CLAIM);
+    machine_run(&m);
+    if (steps > 0)
+        machine_tell(&m, STO_OWN_EVENT_DATA_UNKNOWN);
+    while (steps > 1 && !over() && machine_next(&m))
+        steps--;
+    if (steps > 1 || (steps == 1 && over())) {
+        machine_fini(&m);
+        return false;
+    }
+    if (overtaken) {
+        machine_clear(&m);
+        machine_held_by(&m, machine_key(MACHINE_OTHER, 33));
+    }
+    CU_ASSERT_EQUAL(machine_start(&m, 49, true), 0);
+    CU_ASSERT_FALSE(m.open);
+    CU_ASSERT_EQUAL(m.resets, 0);
+    machine_run(&m);
+    if (overtaken)
+        CU_ASSERT_TRUE(machine_ended(&m, STO_OWN_NOTICE_LOST, STO_OWN_REASON_CONFLICTED));
+    if (!overtaken) {
+        CU_ASSERT_TRUE(machine_is_sound(&m));
+        CU_ASSERT_EQUAL(sto_own_generation(m.own), 49);
+    }
+    machine_fini(&m);
+    return true;
+}
+
+static void goes_on_under_another_grant(void)
+{
+    for (unsigned overtaken = 0; overtaken < 2; overtaken++) {
+        unsigned steps = 0;
+
+        while (granted_again_after(steps, overtaken == 1))
+            steps++;
+        CU_ASSERT_TRUE(steps >= 4);
+    }
+}
+
 /* Events that mean nothing at this moment, and answers that nobody waits for. */
 static void ignores_what_means_nothing(void)
 {
@@ -220,6 +261,7 @@ const struct unit_case unit_cases[] = {
     { "the last generation", ends_at_the_last_generation },
     { "revoked at any moment", is_revoked_at_any_moment },
     { "stopped at any moment", is_stopped_at_any_moment },
+    { "another grant while it is owned, or on its way back", goes_on_under_another_grant },
     { "events that mean nothing", ignores_what_means_nothing },
     { "a session goes down while a timer runs", notices_a_loss_while_it_waits },
     { "without memory", without_memory },

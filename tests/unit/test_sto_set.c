@@ -128,11 +128,30 @@ static void lost_on_the_way(void)
     sto_set_notice(&set, set.order[0], STO_OWN_NOTICE_LOST, STO_OWN_REASON_CONFLICTED, &actions);
     CU_ASSERT_EQUAL(actions.count, 3);
     expect(&actions, 0, STO_SET_HOLD, 0);
-    expect(&actions, 1, STO_SET_STOP, set.order[1]);
+    expect(&actions, 1, STO_SET_REVOKE, set.order[1]);
     expect(&actions, 2, STO_SET_TELL, set.order[0]);
     CU_ASSERT_EQUAL(set.state, STO_SET_LOST);
-    sto_set_notice(&set, set.order[1], STO_OWN_NOTICE_LEFT, STO_OWN_REASON_STOPPED, &actions);
+    sto_set_notice(&set, set.order[1], STO_OWN_NOTICE_REFUSED, STO_OWN_REASON_REVOKED, &actions);
     CU_ASSERT_EQUAL(actions.count, 0);
+    CU_ASSERT_EQUAL(set.reason, STO_OWN_REASON_CONFLICTED);
+}
+
+/* All go on under the next grant, also the one that is on its way. */
+static void used_up_on_the_way(void)
+{
+    struct sto_set set = three();
+    struct sto_set_actions actions;
+
+    CU_ASSERT_EQUAL(sto_set_start(&set, &actions), 0);
+    sto_set_notice(&set, set.order[0], STO_OWN_NOTICE_OWNED, STO_OWN_REASON_NONE, &actions);
+    sto_set_notice(&set, set.order[0], STO_OWN_NOTICE_LOST, STO_OWN_REASON_GENERATIONS_USED,
+                   &actions);
+    CU_ASSERT_EQUAL(actions.count, 2);
+    expect(&actions, 0, STO_SET_HOLD, 0);
+    expect(&actions, 1, STO_SET_TELL, set.order[0]);
+    sto_set_notice(&set, set.order[1], STO_OWN_NOTICE_OWNED, STO_OWN_REASON_NONE, &actions);
+    CU_ASSERT_EQUAL(actions.count, 0);
+    CU_ASSERT_EQUAL(set.state, STO_SET_LOST);
 }
 
 static void gives_up_in_order(void)
@@ -239,7 +258,8 @@ const struct unit_case unit_cases[] = {
     { "a refused lead ends the claim", a_refused_lead_ends_it },
     { "one lost LUN holds all", one_lost_holds_all },
     { "giving up goes lead last", gives_up_in_order },
-    { "lost while another is on its way: that one stops", lost_on_the_way },
+    { "lost while another is on its way: that one is undone", lost_on_the_way },
+    { "a grant used up while another is on its way", used_up_on_the_way },
     { "two nodes never split a VM's LUNs", two_nodes_never_split_it },
     { NULL, NULL },
 };

@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Several LUNs of one VM, owned all or none: claimed together, given back together, held together when one of them is lost,
+# and together under the next grant when one is used up.
+set -u
+
+HW_TOP_SRCDIR=${HW_TOP_SRCDIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
+# shellcheck source=SCRIPTDIR/rig
+. "$HW_TOP_SRCDIR/tests/lab/rig"
+
+HAWSER=$HW_PLAIN_BUILDDIR/cli/hawser
+LUN=$HW_PLAIN_BUILDDIR/storage/serve/hawser-lun
+LUN_PID=
+DRIVE_PID=
+
+# as NODE GENERATION: the options that say who acts
+as()
+{
+    printf -- '--cluster %s --node %s --generation %s' "$LAB_CLUSTER" "$1" "$2"
+}
+
+# hawser NODE WORDS... GENERATION: a verb of `hawser lun` by that node
+hawser()
+{
+    # shellcheck disable=SC2046
+    ns_run "n$1" "$HAWSER" lun "$2" "$(url "$3")" $(as "$1" "$4")
+}
+
+# ask ORDER...: one order to the server; its answer is in ask.out
+ask()
+{
+    timeout 30 "$LAB_BIN/ask" "$PWD/control.sock" "$1" >ask.out
+}
+
+# answers FILTER ORDER: the part of the answer
+answers()
+{
+    ask "$2"
+    jq -r "$1" ask.out
+}
+
+status_is()
+{
+    [ "$(answers "$1" '{"command":"status"}')" = "$2" ]
+}
+
+start()
+{
+    (in_ns n1 "$LUN" --lun "$(url 1)#disk,socket=$PWD/disk1.sock" --lun "$(url 5)#disk,socket=$PWD/disk5.sock" \
+        --control "unix:$PWD/control.sock" --cluster "$LAB_CLUSTER" --node 1) >lun.out 2>&1 </dev/null &
+    LUN_PID=$!
+    wait_until 30 ask '{"command":"status"}'
+}
+
+stop()
+{
+    kill -TERM "$LUN_PID"
+    wait "$LUN_PID"
+}
+
+# drive LUN: its guest
+drive()
+{
+    timeout 60 "$LAB_BIN/vhdrive" "$PWD/disk$1.sock" "$SECTORS"
+}
+
+drive_both()
+{
+    drive 1 && drive 5
+}
+
+# owner LUN: what another node sees
+owner()
+{
+    ns_run n3 "$HAWSER" lun show "$(url "$1")" --json 2>/dev/null | jq -r '.owner.node // "nobody"'
+}
+
+all_or_none()
+{
+    hawser 2 claim 5 16 >/dev/null 2>&1
+    start
+    tap_is "one of two LUNs is another node's: refused, with its name" \
+        "$(answers '.error | .object + ": " + .reason' '{"command":"acquire","generation":32}' | grep -c '/5: another node owns the LUN')" 1
+    tap_check "the first one is given back" wait_until 10 status_is '[.luns[] | select(.owned)] | length' 0
+    tap_check "and is another node's to take" hawser 2 takeover 1 48
+    hawser 2 release 1 48 >/dev/null 2>&1
+    hawser 2 release 5 16 >/dev/null 2>&1
+    tap_is "the same grant is not taken twice" \
+        "$(answers '.error | .object + ": " + .reason' '{"command":"acquire","generation":32}')" \
+        'generation: 32 is not above 32, which was used'
+    tap_check "both are claimed" ask '{"command":"acquire","generation":64}'
+    tap_check "and served" drive_both
+}
+
+used_up()
+{
+    [ "$(answers '[.luns[] | select(.state == "lost")] | length' '{"command":"status"}')" -gt 0 ]
+}
+
+use_up()
+{
+    local drops
+    for ((drops = 0; drops < 60; drops++)); do
+        used_up && return 0
+        conn_drop n1 >/dev/null 2>&1
+        wait_until 2 status_is '[.luns[] | select(.state == "owned")] | length' 2
+    done
+    return 1
+}
+
+goes_on()
+{
+    tap_check "its sessions are lost until a block is used up" use_up
+    (drive_both) >drive.out 2>&1 &
+    DRIVE_PID=$!
+    tap_check "all go on under the next grant" ask '{"command":"acquire","generation":96}'
+    wait "$DRIVE_PID"
+    tap_is "a guest that waited goes on" "$?" 0
+    tap_is "both LUNs are under that grant" "$(answers '[.luns[] | .generation >= 96] | all' '{"command":"status"}')" true
+}
+
+# waiting: requests of a guest that wait behind the gates
+waiting()
+{
+    [ "$(answers '[.luns[].waiting] | add' '{"command":"statistics"}')" -gt 0 ]
+}
+
+# The same, but another node owned both in between: what waits is of before.
+does_not_go_on()
+{
+    local lun before
+    use_up
+    (drive 5) >/dev/null 2>&1 &
+    DRIVE_PID=$!
+    tap_check "used up again, a guest waits" wait_until 10 waiting
+    for lun in 1 5; do
+        hawser 2 takeover "$lun" 128 >/dev/null 2>&1
+        hawser 2 release "$lun" 144 >/dev/null 2>&1
+    done
+    before=$(sha256sum disk1 disk5)
+    tap_is "another node had both meanwhile: they are not claimed under the next grant" \
+        "$(answers '.error.reason' '{"command":"acquire","generation":160}' | grep -cE 'was taken away|were lost to another owner')" 1
+    tap_is "nothing that waited is written" "$(sha256sum disk1 disk5)" "$before"
+    kill "$DRIVE_PID"
+    stop
+}
+
+one_lost()
+{
+    start
+    ask '{"command":"acquire","generation":192}'
+    hawser 2 takeover 5 208 >/dev/null 2>&1
+    tap_check "one is taken over: the gate shuts for both" wait_until 30 status_is '.gate' dead
+    tap_is "the other is still reserved: nobody else's writes get in" "$(owner 1)" 1
+    tap_is "it does not come back under a new grant" \
+        "$(answers '.error.reason' '{"command":"acquire","generation":224}')" \
+        'were lost to another owner while this process had them'
+    stop
+}
+
+main()
+{
+    lab_need sgdisk jq
+    lab_enter "$@"
+    trap 'san_stop' EXIT
+    LAB_DISK_MIB=64
+    if ! { lab_setup && san_start; }; then
+        tap_not_ok "the target starts"
+        tap_done
+    fi
+    ns_run n1 "$HAWSER" lun init "$(url 1)" --max-memory 16M --cluster "$LAB_CLUSTER" >/dev/null 2>&1
+    ns_run n1 "$HAWSER" lun init "$(url 5)" --max-memory 16M --cluster "$LAB_CLUSTER" >/dev/null 2>&1
+    SECTORS=$(sgdisk -i 2 disk1 | awk '/Partition size/ { print $3 }')
+    all_or_none
+    goes_on
+    does_not_go_on
+    one_lost
+    tap_done
+}
+
+main "$@"
