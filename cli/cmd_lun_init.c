@@ -159,10 +159,11 @@ static int probe(struct init *init, struct hw_error *error)
     for (unsigned i = 0; i < init->findings.count; i++) {
         if (init->findings.items[i].kind == STO_FINDING_RESERVATION ||
             init->findings.items[i].kind == STO_FINDING_KEYS) {
-            (void)fprintf(init->call->err,
-                          "hawser: %s: not probed, since others are registered; run 'lun verify "
-                          "--probe' later\n",
-                          init->name);
+            (void)fprintf(
+                init->call->err,
+                "hawser: %s: not probed, since others are registered; run 'hawser lun verify "
+                "--probe' later\n",
+                init->name);
             return 0;
         }
     }

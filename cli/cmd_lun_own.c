@@ -60,11 +60,12 @@ static int respect_record(struct cli_lun *lun, const struct cli_identity *identi
     if (meta.record.state != STO_RECORD_OWNED || meta.record.node == identity->node ||
         memcmp(meta.record.cluster_uuid, identity->cluster_uuid, STO_GUID_BYTES) != 0)
         return 0;
-    return hw_error_setf(error, HW_ERROR_REFUSED, EBUSY, sto_lun_name(lun->lun),
-                         "'lun takeover' takes it away, if you are sure that its VM does not run",
-                         "owned by node %u (generation %" PRIu32
-                         ") by its record, though the target has lost the reservation",
-                         meta.record.node, meta.record.generation);
+    return hw_error_setf(
+        error, HW_ERROR_REFUSED, EBUSY, sto_lun_name(lun->lun),
+        "'hawser lun takeover' takes it away, if you are sure that its VM does not run",
+        "owned by node %u (generation %" PRIu32
+        ") by its record, though the target has lost the reservation",
+        meta.record.node, meta.record.generation);
 }
 
 /* Giving up or handing over needs something to give: our key as the holder, or our record. */
@@ -87,7 +88,7 @@ static int want_ours(struct cli_lun *lun, const struct cli_identity *identity,
         meta.record.node == identity->node)
         return 0;
     return hw_error_setf(error, HW_ERROR_REFUSED, ENOENT, sto_lun_name(lun->lun),
-                         "see its owner with 'lun show'", "node %u does not own it",
+                         "see its owner with 'hawser lun show'", "node %u does not own it",
                          identity->node);
 }
 
@@ -148,7 +149,7 @@ static int adopt(const struct cli_owner *owner, const struct cli_identity *ident
     if (rc == 0)
         rc = sto_tool_read_meta(lun, &layout, &found, error);
     if (rc < 0 || found.meta_rc < 0)
-        return rc; /* damaged: 'lun verify' says so */
+        return rc; /* damaged: 'hawser lun verify' says so */
     copy = strcmp(meta->wwid, facts->wwid) != 0;
     if (!copy && memcmp(meta->cluster_uuid, identity->cluster_uuid, STO_GUID_BYTES) == 0)
         return 0;

@@ -44,7 +44,8 @@ static int choose_directory(struct cli_serve *serve, struct hw_error *error)
     serve->directory_fd = open(serve->paths.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (serve->directory_fd < 0 || flock(serve->directory_fd, LOCK_EX | LOCK_NB) < 0)
         return hw_error_set(error, HW_ERROR_REFUSED, EBUSY, serve->paths.directory,
-                            "is used by another 'lun serve'", "name another one with --directory");
+                            "is used by another 'hawser lun serve'",
+                            "name another one with --directory");
     return 0;
 }
 

@@ -120,10 +120,10 @@ static void print_meta(FILE *out, const struct sto_tool_meta *meta)
                       sto_size_text(state_bytes, need));
         print_probe(out, &meta->meta);
     } else {
-        (void)fprintf(out, "  description   cannot be read; see 'lun verify'\n");
+        (void)fprintf(out, "  description   cannot be read; see 'hawser lun verify'\n");
     }
     if (meta->record_rc < 0) {
-        (void)fprintf(out, "  record        cannot be read; see 'lun verify'\n");
+        (void)fprintf(out, "  record        cannot be read; see 'hawser lun verify'\n");
         return;
     }
     (void)fprintf(out, "  record        %s, node %u, generation %" PRIu32 " (%s)\n",

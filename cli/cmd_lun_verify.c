@@ -235,7 +235,7 @@ static int run_probe(struct verify *verify, struct cli_lun *lun,
     if (verify->view.layout_rc < 0 || verify->view.meta.meta_rc < 0)
         return hw_error_set(error, HW_ERROR_REFUSED, ENOENT, verify->view.name,
                             "only a LUN with hawser's layout is probed",
-                            "'lun init' probes an empty one");
+                            "'hawser lun init' probes an empty one");
     if (!verify->view.can_reserve)
         return hw_error_set(error, HW_ERROR_REFUSED, EOPNOTSUPP, verify->view.name,
                             "cannot be probed: it has no reservations",

@@ -68,8 +68,8 @@ static int wait_for(struct cli_owner *owner, enum sto_own_notice notice, int64_t
 
     if (rc < 0 && (!owner->told || owner->reason == STO_OWN_REASON_NONE))
         return hw_error_setf(error, HW_ERROR_TIMED_OUT, ETIMEDOUT, owner->name,
-                             "see with 'lun show' how far it came", "not done within %" PRId64 " s",
-                             wait_ms / 1000);
+                             "see with 'hawser lun show' how far it came",
+                             "not done within %" PRId64 " s", wait_ms / 1000);
     if (rc == 0 && owner->notice == notice)
         return 0;
     return cli_owner_fail(owner->name, owner, error);

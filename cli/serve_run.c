@@ -275,7 +275,7 @@ static void stop(struct cli_serve *serve)
 static void too_late(struct cli_serve *serve)
 {
     (void)hw_error_setf(&serve->error, HW_ERROR_TIMED_OUT, ETIMEDOUT, serve->name,
-                        "see its owner with 'lun show', then 'lun release'",
+                        "see its owner with 'hawser lun show', then 'hawser lun release'",
                         "was not released within %d s: it stays claimed", STOP_MS / 1000);
     serve->status = HW_ERROR_TIMED_OUT;
     (void)kill(serve->child, SIGKILL);

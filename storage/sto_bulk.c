@@ -178,10 +178,10 @@ static void watch(struct run *run)
         return;
     run->given_up = true;
     if (run->rc == 0)
-        run->rc = hw_error_setf(run->error, HW_ERROR_TIMED_OUT, ETIMEDOUT, sto_lun_name(bulk->lun),
-                                "see whether the target answers; 'lun release' then gives it up",
-                                "cannot %s: the target answered nothing for %u s", bulk->verb,
-                                stall_ms / 1000);
+        run->rc = hw_error_setf(
+            run->error, HW_ERROR_TIMED_OUT, ETIMEDOUT, sto_lun_name(bulk->lun),
+            "see whether the target answers; 'hawser lun release' then gives it up",
+            "cannot %s: the target answered nothing for %u s", bulk->verb, stall_ms / 1000);
     sto_owner_revoke(bulk->owner);
 }
 

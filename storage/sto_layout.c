@@ -90,9 +90,10 @@ int sto_layout_plan(const char *name, uint64_t capacity_bytes, uint32_t block_by
 
 static int damaged(const char *name, struct hw_error *error, const char *why)
 {
-    return hw_error_setf(error, HW_ERROR_FAILED, EBADMSG, name,
-                         "look at it with another tool (gdisk), or 'lun init --force' it anew",
-                         "the partition table is damaged: %s", why);
+    return hw_error_setf(
+        error, HW_ERROR_FAILED, EBADMSG, name,
+        "look at it with another tool (gdisk), or 'hawser lun init --force' it anew",
+        "the partition table is damaged: %s", why);
 }
 
 /* The table is whole, but what it tells of is not all there: `init` would lose the guest's data. */
@@ -106,7 +107,8 @@ static int shrunk(const char *name, struct hw_error *error, uint64_t from_blocks
 
 static int absent(const char *name, struct hw_error *error, const char *what)
 {
-    return hw_error_set(error, HW_ERROR_REFUSED, ENOENT, name, what, "prepare it with 'lun init'");
+    return hw_error_set(error, HW_ERROR_REFUSED, ENOENT, name, what,
+                        "prepare it with 'hawser lun init'");
 }
 
 static int misplaced(const char *name, struct hw_error *error, const char *partition,

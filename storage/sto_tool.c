@@ -43,9 +43,10 @@ int sto_tool_fail(const struct sto_lun *lun, const char *doing, const struct sto
 
     switch (result->rc) {
     case STO_CONFLICT:
-        return hw_error_setf(error, HW_ERROR_REFUSED, EBADE, name,
-                             "see its owner with 'lun show'; 'lun takeover' takes it away",
-                             "cannot %s: reserved by another node", doing);
+        return hw_error_setf(
+            error, HW_ERROR_REFUSED, EBADE, name,
+            "see its owner with 'hawser lun show'; 'hawser lun takeover' takes it away",
+            "cannot %s: reserved by another node", doing);
     case STO_READ_ONLY:
         return hw_error_setf(error, HW_ERROR_REFUSED, EROFS, name,
                              "make it writable on the target, or use another LUN",

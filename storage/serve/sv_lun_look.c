@@ -51,15 +51,30 @@ static int parse_edges(const struct sv_lun *lun, struct sto_layout *ret_layout,
                             facts->block_bytes, ret_layout, error);
 }
 
-/* What could not be read now (an owner's exclusive access hides it) is judged when it is owned. */
+/* The sessions are gone, or the LUN is another's: it is read when it is owned. */
+static bool is_read_later(enum sto_rc rc)
+{
+    return rc == STO_UNKNOWN || rc == STO_NOT_SENT || rc == STO_CONFLICT ||
+           rc == STO_UNIT_ATTENTION;
+}
+
+static void cannot_read(struct sv_lun *lun, enum sto_rc rc, struct hw_error *error)
+{
+    (void)hw_error_setf(error, HW_ERROR_FAILED, EIO, sto_lun_name(lun->lun), "see the target's log",
+                        "its partition table cannot be read: %s", sto_rc_name(rc));
+}
+
 static void previewed(struct sv_job *job, enum sto_rc rc)
 {
     struct sv_lun *lun = job->context;
     struct sto_layout layout;
     struct hw_error error = { 0 };
-    bool good =
-        rc != STO_OK || sto_lun_facts(lun->lun) == NULL || parse_edges(lun, &layout, &error) == 0;
+    bool good = is_read_later(rc) || sto_lun_facts(lun->lun) == NULL;
 
+    if (!good && rc == STO_OK)
+        good = parse_edges(lun, &layout, &error) == 0;
+    else if (!good)
+        cannot_read(lun, rc, &error);
     lun_tell(lun, good ? SV_LUN_KNOWN : SV_LUN_FAILED, NULL, good ? NULL : &error);
 }
 
@@ -99,21 +114,17 @@ static void known(void *context, int rc, const struct sto_facts *facts,
         preview(lun);
 }
 
-int lun_fail(struct sv_lun *lun, const char *what, enum sto_rc rc, struct hw_error *error)
-{
-    return hw_error_setf(
-        error, rc == STO_UNKNOWN ? HW_ERROR_TIMED_OUT : HW_ERROR_FAILED, EIO,
-        sto_lun_name(lun->lun), "check that the target is up and lets us in", "%s: %s", what,
-        lun->op.result.detail[0] != '\0' ? lun->op.result.detail : sto_rc_name(rc));
-}
-
 static void logged_in(struct sto_op *op)
 {
     struct sv_lun *lun = op->context;
+    const enum sto_rc rc = op->result.rc;
     struct hw_error error = { 0 };
 
-    if (op->result.rc != STO_OK)
-        (void)lun_fail(lun, "cannot be reached", op->result.rc, &error);
+    if (rc != STO_OK)
+        (void)hw_error_setf(&error, rc == STO_UNKNOWN ? HW_ERROR_TIMED_OUT : HW_ERROR_FAILED, EIO,
+                            sto_lun_name(lun->lun), "check that the target is up and lets us in",
+                            "cannot be reached: %s",
+                            op->result.detail[0] != '\0' ? op->result.detail : sto_rc_name(rc));
     else if (sto_identify(lun->lun, LUN_LOOK_MS, known, lun) < 0)
         (void)hw_error_set(&error, HW_ERROR_FAILED, ENOMEM, "memory", "ran out", "");
     if (error.kind != HW_ERROR_NONE)
@@ -173,10 +184,9 @@ static void edges_read(struct sv_job *job, enum sto_rc rc)
         parse(lun);
         return;
     }
-    if (rc == STO_UNKNOWN || rc == STO_NOT_SENT || rc == STO_CONFLICT || rc == STO_UNIT_ATTENTION)
-        return; /* the sessions are gone, or the LUN: read again when it is owned again */
-    lun->op.result.detail[0] = '\0';
-    (void)lun_fail(lun, "its partition table cannot be read", rc, &error);
+    if (is_read_later(rc))
+        return;
+    cannot_read(lun, rc, &error);
     lun_tell(lun, SV_LUN_FAILED, NULL, &error);
 }
 

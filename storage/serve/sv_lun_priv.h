@@ -32,7 +32,5 @@ void lun_tell(struct sv_lun *lun, enum sv_lun_event event, const struct sto_owne
               const struct hw_error *error);
 /* It is owned: read the layout if that is wanted and not done; SV_LUN_LAID follows. */
 void lun_read_layout(struct sv_lun *lun);
-/* How an operation of the server's own ended, as an error. Returns a negative errno. */
-int lun_fail(struct sv_lun *lun, const char *what, enum sto_rc rc, struct hw_error *error);
 
 #endif

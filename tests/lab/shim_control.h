@@ -29,8 +29,9 @@ struct lab_shim_control {
     uint64_t permille; /* share of the victim's writes that are delayed */
     uint64_t node; /* victim's node in the stamp; LAB_SHIM_ANY_NODE: every write, stamped or not */
     uint64_t seed;
-    uint64_t stuck_left; /* STUCK: how many writes may still be caught */
-    uint64_t released;   /* STUCK: raised to let the caught ones go */
+    uint64_t stuck_left;       /* STUCK: how many writes may still be caught */
+    uint64_t released;         /* STUCK: raised to let the caught ones go */
+    uint64_t read_fails_below; /* reads that begin below this offset in their file fail */
     /* counters, written by the shim */
     uint64_t seen;         /* the victim's writes that arrived */
     uint64_t last_kind;    /* the kind in the stamp of the last of them: its opcode */

@@ -14,6 +14,7 @@
 #define _GNU_SOURCE
 #endif
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -35,6 +36,7 @@ struct shim {
     struct lab_shim_control *control; /* NULL: no policy */
     ssize_t (*write_one)(int, const void *, size_t, off64_t);
     ssize_t (*write_vec)(int, const struct iovec *, int, off64_t);
+    ssize_t (*read_one)(int, void *, size_t, off64_t);
     int (*punch)(int, int, off64_t, off64_t);
 };
 
@@ -58,6 +60,7 @@ __attribute__((constructor)) static void shim_start(void)
 
     *(void **)&shim.write_one = next_call("pwrite64");
     *(void **)&shim.write_vec = next_call("pwritev64");
+    *(void **)&shim.read_one = next_call("pread64");
     *(void **)&shim.punch = next_call("fallocate64");
     if (path == NULL)
         return;
@@ -184,6 +187,16 @@ static ssize_t shim_pwritev(int fd, const struct iovec *parts, int count, off64_
     return done;
 }
 
+/* An error of the medium. */
+static ssize_t shim_pread(int fd, void *bytes, size_t length, off64_t at)
+{
+    if (shim.control != NULL && (uint64_t)at < LOAD(shim.control->read_fails_below)) {
+        errno = EIO;
+        return -1;
+    }
+    return shim.read_one(fd, bytes, length, at);
+}
+
 /* UNMAP arrives as a deallocation without a stamp: it is delayed like the victim's writes. */
 static int shim_fallocate(int fd, int mode, off64_t at, off64_t length)
 {
@@ -222,6 +235,16 @@ EXPORT ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at)
 EXPORT ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t at)
 {
     return shim_pwritev(fd, parts, count, at);
+}
+
+EXPORT ssize_t pread(int fd, void *bytes, size_t length, off_t at)
+{
+    return shim_pread(fd, bytes, length, at);
+}
+
+EXPORT ssize_t pread64(int fd, void *bytes, size_t length, off64_t at)
+{
+    return shim_pread(fd, bytes, length, at);
 }
 
 EXPORT int fallocate(int fd, int mode, off_t at, off_t length)

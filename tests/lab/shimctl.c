@@ -32,10 +32,23 @@ struct field {
 #name, offsetof(struct lab_shim_control, name) \
     }
 static const struct field fields[] = {
-    FIELD(mode),      FIELD(delay_us),   FIELD(permille),     FIELD(node),
-    FIELD(seed),      FIELD(stuck_left), FIELD(released),     FIELD(seen),
-    FIELD(delayed),   FIELD(stuck_now),  FIELD(waiting),      FIELD(landed),
-    FIELD(unstamped), FIELD(punched),    FIELD(last_land_ns), FIELD(last_kind),
+    FIELD(mode),
+    FIELD(delay_us),
+    FIELD(permille),
+    FIELD(node),
+    FIELD(seed),
+    FIELD(stuck_left),
+    FIELD(released),
+    FIELD(seen),
+    FIELD(delayed),
+    FIELD(stuck_now),
+    FIELD(waiting),
+    FIELD(landed),
+    FIELD(unstamped),
+    FIELD(punched),
+    FIELD(last_land_ns),
+    FIELD(last_kind),
+    FIELD(read_fails_below),
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 

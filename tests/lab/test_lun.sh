@@ -83,6 +83,12 @@ bad_files()
     lun_stop
 }
 
+# keys LUN: what is registered with it
+keys()
+{
+    ns_run n1 "$HAWSER" lun show "$(url "$1")" --json 2>/dev/null | jq -c .keys
+}
+
 bad_luns()
 {
     local who
@@ -93,8 +99,13 @@ bad_luns()
         refused "a target that is not there" 1 'cannot be reached' \
             --lun "iscsi://10.77.0.77:3260/$LAB_IQN/1#disk,socket=$PWD/bad.sock" $who
         refused "a LUN that was not prepared" 3 'holds no hawser layout' --lun "$(url 5)#disk,socket=$PWD/bad.sock" $who
+        shim_set read_fails_below=1048576
+        refused "a LUN whose partition table cannot be read" 1 'its partition table cannot be read: medium-error' \
+            --lun "$(url 5)#disk,socket=$PWD/bad.sock" $who
+        shim_set read_fails_below=0
         refused "a LUN that can only be read" 3 'is read-only' --lun "$(url 3)#disk,socket=$PWD/bad.sock" $who
     }
+    tap_is "nobody has registered with any of them" "$(keys 5) $(keys 3)" "[] []"
 }
 
 # same_process: it lives, and is still locked in
@@ -133,8 +144,7 @@ shrunk()
     # shellcheck disable=SC2046
     refused "a LUN that shrank" 3 'the LUN has shrunk: 98304 blocks, and its partition table is for 131072' --lun "$(url 5)#disk,socket=$PWD/bad.sock" $(as 1 64)
     tap_is "its bytes are what they were" "$(sha256sum <disk5)" "$before"
-    ns_run n1 "$HAWSER" lun show "$(url 5)" --json >show.out 2>&1
-    tap_is "nobody has registered with it" "$(jq -c .keys show.out)" '[]'
+    tap_is "nobody has registered with it" "$(keys 5)" '[]'
 }
 
 main()

@@ -256,7 +256,7 @@ static void tells_what_to_do(void)
     CU_ASSERT_TRUE(sto_own_reason_error("lun", STO_OWN_REASON_NO_RECORD, 0, "", &error) < 0);
     CU_ASSERT_STRING_EQUAL(error.object, "lun");
     CU_ASSERT_STRING_EQUAL(error.reason, "the LUN has no ownership record");
-    CU_ASSERT_STRING_EQUAL(error.remedy, "prepare it with 'lun init'");
+    CU_ASSERT_STRING_EQUAL(error.remedy, "prepare it with 'hawser lun init'");
     CU_ASSERT_EQUAL(error.kind, HW_ERROR_REFUSED);
     hw_error_clear(&error);
     CU_ASSERT_TRUE(sto_own_reason_error("lun", STO_OWN_REASON_HELD, 0x4857000000010010,
@@ -265,9 +265,11 @@ static void tells_what_to_do(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(error.reason, ": so it said"));
     for (unsigned i = 1; i < STO_OWN_REASON_COUNT; i++) {
         hw_error_clear(&error);
-        (void)sto_own_reason_error("lun", (enum sto_own_reason)i, 0, "", &error);
-        CU_ASSERT_TRUE(error.remedy[0] != '\0');
+        CU_ASSERT_TRUE(sto_own_reason_error("lun", (enum sto_own_reason)i, 0, "", &error) < 0);
+        CU_ASSERT_TRUE(strlen(error.remedy) > 8);
     }
+    hw_error_clear(&error);
+    CU_ASSERT_TRUE(sto_own_reason_error("lun", STO_OWN_REASON_COUNT, 0, "", &error) < 0);
 }
 
 const struct unit_case unit_cases[] = {
