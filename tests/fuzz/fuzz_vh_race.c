@@ -50,17 +50,13 @@ static void driver_writes(void);
 #undef mmap
 #undef munmap
 
-enum { MEMORY = 16 * 1024, SIZE = 8, DESC = 0, AVAIL = 128, USED = 256, SECTORS = 64 };
+#include "tests/fuzz/ring_world.h"
+
 enum { TABLES = 512, HEADERS = 1024, STATUS = 1536, DATA = 4096, REQUESTS = 4, RECORD = 5 };
 enum { ROUNDS = 8 };
-#define USER_ADDR UINT64_C(0x7f0000000000)
 
 struct world {
-    uint8_t *memory;
-    struct vh_mem *mem;
-    struct vh_inflight inflight;
-    struct vh_ring ring;
-    struct vh_chain chain;
+    struct ring_world ring;
     const uint8_t *data; /* records: reads to wait for 1, where 2, what 2 */
     size_t size;
     unsigned reads;
@@ -68,28 +64,17 @@ struct world {
 
 static struct world *playing; /* of the hook, which is told nothing */
 
-static const struct vh_blk_device device = { .sectors = SECTORS,
-                                             .block_bytes = 512,
-                                             .physical_block_bytes = 512,
-                                             .queues = 1,
-                                             .discard = true,
-                                             .write_zeroes = true };
-
 /* One record, if its time has come: into the memory, or the in-flight region. */
 static void driver_writes(void)
 {
     struct world *world = playing;
     unsigned at;
-    uint8_t *to;
-    size_t room;
 
     if (world == NULL || world->size < RECORD || ++world->reads < world->data[0])
         return;
     at = (unsigned)(world->data[1] | world->data[2] << 8);
-    to = (at & 0x8000) != 0 ? world->inflight.first : world->memory;
-    room = (at & 0x8000) != 0 ? vh_inflight_bytes(1, SIZE) : MEMORY;
-    to[(at & 0x7fff) % room] = world->data[3];
-    to[((at & 0x7fff) + 1) % room] = world->data[4];
+    *ring_world_at(&world->ring, at) = world->data[3];
+    *ring_world_at(&world->ring, (at & 0x8000) | ((at & 0x7fff) + 1)) = world->data[4];
     world->reads = 0;
     world->data += RECORD;
     world->size -= RECORD;
@@ -100,7 +85,7 @@ static void put_desc(struct world *world, unsigned at, uint64_t addr, uint32_t l
 {
     const struct vh_desc desc = { .addr = addr, .len = len, .flags = flags, .next = next };
 
-    memcpy(world->memory + at, &desc, sizeof(desc));
+    memcpy(world->ring.memory + at, &desc, sizeof(desc));
 }
 
 /* Header, data, status from descriptor `at` of `table` on. */
@@ -124,96 +109,39 @@ static void put_requests(struct world *world)
         const uint32_t type = i % 2 == 0 ? VH_BLK_IN : VH_BLK_OUT;
         const uint64_t sector = i * 8;
 
-        memcpy(world->memory + HEADERS + i * 16, &type, sizeof(type));
-        memcpy(world->memory + HEADERS + i * 16 + 8, &sector, sizeof(sector));
+        memcpy(world->ring.memory + HEADERS + i * 16, &type, sizeof(type));
+        memcpy(world->ring.memory + HEADERS + i * 16 + 8, &sector, sizeof(sector));
         if (i < 2) {
             put_chain(world, DESC, heads[i], i);
         } else {
             put_desc(world, DESC + heads[i] * 16u, TABLES + i * 64, 48, VH_DESC_F_INDIRECT, 0);
             put_chain(world, TABLES + i * 64, 0, i);
         }
-        memcpy(world->memory + AVAIL + 4 + i * 2, &heads[i], 2);
-        memcpy(world->memory + AVAIL + 4 + (i + 4) * 2, &heads[i], 2);
+        memcpy(world->ring.memory + AVAIL + 4 + i * 2, &heads[i], 2);
+        memcpy(world->ring.memory + AVAIL + 4 + (i + 4) * 2, &heads[i], 2);
     }
-    memcpy(world->memory + AVAIL + 2, &count, sizeof(count));
-}
-
-static void require_inside(const struct world *world, const struct iovec *piece)
-{
-    const uint8_t *first = vh_mem_guest(world->mem, 0, MEMORY), *from = piece->iov_base;
-
-    fuzz_require(from >= first && piece->iov_len <= MEMORY &&
-                 from + piece->iov_len <= first + MEMORY);
-}
-
-static void judge_request(struct world *world)
-{
-    struct vh_chain *chain = &world->chain;
-    struct vh_blk_request request;
-    int verdict;
-
-    fuzz_require(chain->out_count + chain->in_count <= VH_SEGMENTS);
-    for (unsigned i = 0; i < chain->out_count + chain->in_count; i++)
-        require_inside(world, &chain->pieces[i]);
-    verdict = vh_blk_parse(&device, chain, &request);
-    if (verdict < 0)
-        return;
-    require_inside(world, &(struct iovec) { request.status, 1 });
-    *request.status = (uint8_t)verdict;
-    if (verdict != VH_BLK_OK || request.type == VH_BLK_GET_ID)
-        return;
-    fuzz_require(request.sector <= SECTORS && request.sectors <= SECTORS - request.sector);
-    for (unsigned i = 0; i < request.data_count; i++)
-        require_inside(world, &chain->pieces[request.data_at + i]);
+    memcpy(world->ring.memory + AVAIL + 2, &count, sizeof(count));
 }
 
 /* Serve the ring; its process dies and comes back, over and over. */
-static void serve(struct world *world)
+static void serve(struct ring_world *world)
 {
     for (unsigned i = 0; i < ROUNDS; i++) {
-        int rc = 1;
-
-        vh_ring_start(&world->ring, 0);
-        fuzz_require(world->ring.again_count <= SIZE);
-        for (unsigned k = 0; k < 2 * SIZE && rc != 0 && rc != -EPROTO; k++) {
-            vh_ring_want_kicks(&world->ring, k % 2 == 0);
-            rc = vh_ring_pop(&world->ring, &world->chain);
-            fuzz_require(rc == 0 || rc == 1 || rc == -EBADMSG || rc == -EPROTO);
-            if (rc == 0 || rc == -EPROTO)
-                continue;
-            fuzz_require(world->chain.head < SIZE && world->ring.in_use <= SIZE);
-            if (rc == 1)
-                judge_request(world);
-            vh_ring_push(&world->ring, world->chain.head, 1);
-            (void)vh_ring_wants_signal(&world->ring);
-        }
+        ring_world_restart(world, 0);
+        for (unsigned k = 0; k < 2 * SIZE && ring_world_turn(world, k % 2 == 0, false); k++)
+            continue;
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct vh_region region = { .bytes = MEMORY, .user_addr = USER_ADDR };
     struct world world = { .data = data, .size = size };
-    int fd = memfd_create("fuzz", MFD_CLOEXEC), inflight_fd = vh_inflight_create(1, SIZE);
 
-    fuzz_require(fd >= 0 && inflight_fd >= 0 && ftruncate(fd, MEMORY) == 0);
-    fuzz_require(vh_mem_new(&region, &fd, 1, &world.mem) == 0);
-    fuzz_require(
-        vh_inflight_map(&world.inflight, inflight_fd, 0, vh_inflight_bytes(1, SIZE), 1, SIZE) == 0);
-    world.memory = vh_mem_guest(world.mem, 0, MEMORY);
+    ring_world_begin(&world.ring, size % 2 == 0);
     put_requests(&world);
-    world.ring.size = SIZE;
-    world.ring.indirect = true;
-    world.ring.event_idx = size % 2 == 0;
-    world.ring.inflight = vh_inflight_queue(&world.inflight, 0);
-    fuzz_require(vh_ring_place(&world.ring, world.mem, USER_ADDR + DESC, USER_ADDR + AVAIL,
-                               USER_ADDR + USED) == 0);
     playing = &world;
-    serve(&world);
+    serve(&world.ring);
     playing = NULL;
-    vh_inflight_unmap(&world.inflight);
-    vh_mem_unref(world.mem);
-    close(inflight_fd);
-    close(fd);
+    ring_world_end(&world.ring);
     return 0;
 }

@@ -63,12 +63,6 @@ ms()
 
 # --- hawser's command line on a node ---------------------------------------------------------------
 
-# as NODE GENERATION: who acts
-as()
-{
-    printf -- '--cluster %s --node %s --generation %s' "$LAB_CLUSTER" "$1" "$2"
-}
-
 # hawser NODE STATUS WORDS...: shows the command and what it prints; it must end with this exit status
 hawser()
 {

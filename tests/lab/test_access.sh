@@ -234,12 +234,8 @@ two_of_one_host()
 
 main()
 {
-    lab_enter "$@"
     [ -x "$LAB_ACCESS" ] || tap_skip_all "$LAB_ACCESS is not built"
-    if ! lab_setup || ! san_start; then
-        tap_not_ok "the lab starts"
-        tap_done
-    fi
+    lab_begin 16 "$@"
     check "data with 64 operations in flight" data_in_flight
     check "header digest" header_digest
     check "CHAP with the right secret" chap_good

@@ -5,7 +5,7 @@
 set -u
 
 HW_TOP_SRCDIR=${HW_TOP_SRCDIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
-export HW_TOP_SRCDIR LAB_DISK_MIB=64
+export HW_TOP_SRCDIR
 # shellcheck source=SCRIPTDIR/rig
 . "$HW_TOP_SRCDIR/tests/lab/rig"
 
@@ -19,12 +19,6 @@ hawser()
 {
     ns_run "$NODE" "$HAWSER" "$@" >stdout 2>stderr </dev/null
     STATUS=$?
-}
-
-# as NODE GENERATION: the options that say who acts
-as()
-{
-    printf -- '--cluster %s --node %s --generation %s' "$LAB_CLUSTER" "$1" "$2"
 }
 
 disks()
@@ -414,12 +408,7 @@ files()
 main()
 {
     lab_need sgdisk jq cksum
-    lab_enter "$@"
-    trap 'san_stop' EXIT
-    if ! { lab_setup && san_start; }; then
-        tap_not_ok "the target starts"
-        tap_done
-    fi
+    lab_begin 64 "$@"
     secrets
     admin_in_order
     wrong_words

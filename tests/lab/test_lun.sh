@@ -12,12 +12,6 @@ HAWSER=$HW_PLAIN_BUILDDIR/cli/hawser
 LUN=${HAWSER_LUN:-$HW_PLAIN_BUILDDIR/storage/serve/hawser-lun}
 LUN_PID=
 
-# as NODE GENERATION: the options that say who acts
-as()
-{
-    printf -- '--cluster %s --node %s --generation %s' "$LAB_CLUSTER" "$1" "$2"
-}
-
 # lun_start NODE WORDS...: in the background; its output is in lun.out
 lun_start()
 {
@@ -150,13 +144,7 @@ shrunk()
 main()
 {
     lab_need sgdisk flock jq
-    lab_enter "$@"
-    trap 'san_stop' EXIT
-    LAB_DISK_MIB=64
-    if ! { lab_setup && san_start; }; then
-        tap_not_ok "the target starts"
-        tap_done
-    fi
+    lab_begin 64 "$@"
     bad_files
     bad_luns
     locked_in

@@ -18,11 +18,6 @@ KILLS=${ROUNDS:-3}
 KILLS=$((KILLS < 20 ? KILLS : 20))
 FIRST_LBA=4096 # of hawser-disk
 
-as()
-{
-    printf -- '--cluster %s --node %s --generation %s' "$LAB_CLUSTER" "$1" "$2"
-}
-
 # in_guest NAME SECONDS COMMAND: ok if it succeeds in the guest
 in_guest()
 {
@@ -154,13 +149,7 @@ main()
 {
     lab_need qemu-system-x86_64 fio mkfs.ext4 debugfs sgdisk pgrep
     guest_image
-    lab_enter "$@"
-    trap 'san_stop' EXIT
-    LAB_DISK_MIB=64
-    if ! { lab_setup && san_start; }; then
-        tap_not_ok "the target starts"
-        tap_done
-    fi
+    lab_begin 64 "$@"
     url=$(url 1)
     export TMPDIR=$PWD
     hosts_begin "$(command -v fio)" "$(command -v mkfs.ext4)" "$(command -v e2fsck)" "$HW_PLAIN_BUILDDIR/tests/host/flood"

@@ -11,12 +11,6 @@ HW_TOP_SRCDIR=${HW_TOP_SRCDIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pw
 HAWSER=$HW_PLAIN_BUILDDIR/cli/hawser
 SERVE_PID=
 
-# as NODE GENERATION: the options that say who acts
-as()
-{
-    printf -- '--cluster %s --node %s --generation %s' "$LAB_CLUSTER" "$1" "$2"
-}
-
 # serve NODE WORDS...: in the background; its output is in serve.out
 serve()
 {
@@ -80,7 +74,7 @@ a_file()
     tap_check "a front end drives it" drive 16384
     tap_is "a second one of the same folder is refused" \
         "$(ns_run n1 "$HAWSER" lun serve "file:$PWD/file.img" --directory "$PWD/serve" 2>&1)" \
-        "hawser: $PWD/serve: is used by another 'lun serve'; name another one with --directory"
+        "hawser: $PWD/serve: is used by another 'hawser lun serve'; name another one with --directory"
     refused "a second one of the same file" 3 'acts on it on this host' "file:$PWD/file.img"
     serve_ends TERM
     tap_is "it ends in order, and leaves nothing" "$STATUS $([ -e serve ] && echo left)" "0 "
@@ -174,13 +168,7 @@ a_shared_lun()
 main()
 {
     lab_need sgdisk jq pgrep
-    lab_enter "$@"
-    trap 'san_stop' EXIT
-    LAB_DISK_MIB=64
-    if ! { lab_setup && san_start; }; then
-        tap_not_ok "the target starts"
-        tap_done
-    fi
+    lab_begin 64 "$@"
     url=$(url 1)
     a_file
     a_shared_lun

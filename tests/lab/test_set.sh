@@ -13,12 +13,6 @@ LUN=$HW_PLAIN_BUILDDIR/storage/serve/hawser-lun
 LUN_PID=
 DRIVE_PID=
 
-# as NODE GENERATION: the options that say who acts
-as()
-{
-    printf -- '--cluster %s --node %s --generation %s' "$LAB_CLUSTER" "$1" "$2"
-}
-
 # hawser NODE WORDS... GENERATION: a verb of `hawser lun` by that node
 hawser()
 {
@@ -161,13 +155,7 @@ one_lost()
 main()
 {
     lab_need sgdisk jq
-    lab_enter "$@"
-    trap 'san_stop' EXIT
-    LAB_DISK_MIB=64
-    if ! { lab_setup && san_start; }; then
-        tap_not_ok "the target starts"
-        tap_done
-    fi
+    lab_begin 64 "$@"
     ns_run n1 "$HAWSER" lun init "$(url 1)" --max-memory 16M --cluster "$LAB_CLUSTER" >/dev/null 2>&1
     ns_run n1 "$HAWSER" lun init "$(url 5)" --max-memory 16M --cluster "$LAB_CLUSTER" >/dev/null 2>&1
     SECTORS=$(sgdisk -i 2 disk1 | awk '/Partition size/ { print $3 }')
