@@ -41,7 +41,7 @@ void save_disk_free(struct save_disk *disk)
     free(disk);
 }
 
-static void put(uint8_t **pages, uint64_t page, const uint8_t *data, unsigned sectors)
+void save_disk_put(uint8_t **pages, uint64_t page, const uint8_t *data, unsigned sectors)
 {
     if (pages[page] == NULL)
         pages[page] = must(calloc(1, SAVE_DISK_PAGE_BYTES));
@@ -51,7 +51,8 @@ static void put(uint8_t **pages, uint64_t page, const uint8_t *data, unsigned se
 }
 
 /* Every page of a write is unflushed from when it is submitted. */
-static void add_writes(struct save_disk *disk, const struct vmm_save_op *op)
+static void add_writes(struct save_disk *disk, const struct vmm_save_op *op, uint64_t sequence,
+                       unsigned holder)
 {
     uint64_t page = op->offset_bytes / SAVE_DISK_PAGE_BYTES;
 
@@ -66,8 +67,10 @@ static void add_writes(struct save_disk *disk, const struct vmm_save_op *op)
             }
             write = &disk->writes[disk->write_count++];
             write->page = page++;
-            write->sequence = disk->sequence;
+            write->sequence = sequence;
+            write->holder = holder;
             write->done = false;
+            write->sectors = 0xff;
             memcpy(write->data, (const uint8_t *)op->iov[i].iov_base + at, SAVE_DISK_PAGE_BYTES);
         }
     }
@@ -92,9 +95,11 @@ static int submit(void *context, struct vmm_save_op *op)
     if (disk->restart_op == disk->ops)
         save_disk_restart(disk);
     if (op->io == VMM_SAVE_WRITE && user->holder == disk->holder && disk->fail_op != disk->ops)
-        add_writes(disk, op);
+        add_writes(disk, op, disk->sequence, user->holder);
+    if (disk->watch.submitted != NULL)
+        disk->watch.submitted(disk->watch.context, user->holder, op);
     disk->requests[disk->request_count++] =
-        (struct save_disk_request) { op, disk->sequence, user->holder };
+        (struct save_disk_request) { .op = op, .sequence = disk->sequence, .holder = user->holder };
     if (disk->lose_op == disk->ops)
         disk->requests[disk->request_count - 1].sequence |= UINT64_C(1) << 63;
     if (disk->fail_op == disk->ops)
@@ -130,15 +135,40 @@ static int read_pages(const struct save_disk *disk, const struct vmm_save_op *op
     return 0;
 }
 
-static void write_pages(struct save_disk *disk, uint64_t sequence)
+/* Memory that changed since the write was submitted: each sector as it was, or as it is. */
+static void take_late(struct save_disk *disk, struct save_disk_write *write,
+                      const struct vmm_save_op *op)
+{
+    uint64_t at = write->page * SAVE_DISK_PAGE_BYTES - op->offset_bytes;
+
+    for (unsigned i = 0; i < op->iov_count; i++) {
+        const uint8_t *memory = op->iov[i].iov_base;
+
+        if (at >= op->iov[i].iov_len) {
+            at -= op->iov[i].iov_len;
+            continue;
+        }
+        for (unsigned sector = 0; sector < SAVE_DISK_SECTORS; sector++)
+            if (hw_prng_chance(&disk->prng, 1, 2))
+                memcpy(write->data + sector * 512, memory + at + sector * 512, 512);
+        return;
+    }
+}
+
+static void write_pages(struct save_disk *disk, const struct save_disk_request *request,
+                        uint64_t sequence)
 {
     for (unsigned i = 0; i < disk->write_count; i++) {
-        if (disk->writes[i].sequence != sequence)
+        struct save_disk_write *write = &disk->writes[i];
+
+        if (write->sequence != sequence)
             continue;
-        put(disk->now, disk->writes[i].page, disk->writes[i].data, 0xff);
-        disk->writes[i].done = true;
+        if (disk->wild)
+            take_late(disk, write, request->op);
+        save_disk_put(disk->now, write->page, write->data, 0xff);
+        write->done = true;
         /* a cache answers out of order: what counts for a flush is when it was answered */
-        disk->writes[i].sequence = disk->sequence + 1;
+        write->sequence = disk->sequence + 1;
         disk->bytes_written += SAVE_DISK_PAGE_BYTES;
     }
     disk->sequence++;
@@ -152,7 +182,8 @@ static void flush(struct save_disk *disk, uint64_t sequence)
 
     for (unsigned i = 0; i < disk->write_count; i++) {
         if (disk->writes[i].done && disk->writes[i].sequence < sequence)
-            put(disk->safe, disk->writes[i].page, disk->writes[i].data, 0xff);
+            save_disk_put(disk->safe, disk->writes[i].page, disk->writes[i].data,
+                          disk->writes[i].sectors);
         else if (kept++ != i)
             disk->writes[kept - 1] = disk->writes[i];
     }
@@ -166,13 +197,18 @@ static int carry_out(struct save_disk *disk, const struct save_disk_request *req
 
     if (request->holder != disk->holder)
         return -EBADE;
-    if (disk->down || request->sequence == 0)
+    if (request->sequence == 0)
         return -EIO;
+    if (disk->down) {
+        if (disk->wild)
+            save_disk_land_in_part(disk, sequence);
+        return -EIO;
+    }
     switch (request->op->io) {
     case VMM_SAVE_READ:
         return read_pages(disk, request->op);
     case VMM_SAVE_WRITE:
-        write_pages(disk, sequence);
+        write_pages(disk, request, sequence);
         break;
     case VMM_SAVE_FLUSH:
         flush(disk, sequence);
@@ -181,21 +217,56 @@ static int carry_out(struct save_disk *disk, const struct save_disk_request *req
     return request->sequence >> 63 != 0 ? -EIO : 0;
 }
 
-bool save_disk_step(struct save_disk *disk)
+static void answer(struct save_disk *disk, unsigned at)
 {
-    struct save_disk_request request;
-    unsigned at;
+    struct save_disk_request request = disk->requests[at];
     int rc;
 
-    if (disk->request_count == 0)
-        return false;
-    at = disk->in_order ? 0 : (unsigned)hw_prng_below(&disk->prng, disk->request_count);
-    request = disk->requests[at];
     disk->request_count--;
     memmove(&disk->requests[at], &disk->requests[at + 1],
             (disk->request_count - at) * sizeof(disk->requests[0]));
-    rc = carry_out(disk, &request);
+    rc = request.ended ? request.rc : carry_out(disk, &request);
+    if (disk->watch.answered != NULL)
+        disk->watch.answered(disk->watch.context, request.holder, request.op, rc);
     request.op->done(request.op, rc);
+}
+
+void save_disk_give(struct save_disk *disk, unsigned holder, save_disk_keeps *keeps, void *context)
+{
+    if (disk->holder == holder)
+        return;
+    for (unsigned i = 0; i < disk->request_count; i++) {
+        struct save_disk_request *request = &disk->requests[i];
+
+        if (request->ended)
+            continue;
+        request->rc = -EBADE;
+        if (disk->wild && hw_prng_chance(&disk->prng, 1, 2)) /* just in time */
+            request->rc = carry_out(disk, request);
+        request->ended = true;
+    }
+    save_disk_barrier(disk, keeps, context);
+    disk->holder = holder;
+}
+
+bool save_disk_step(struct save_disk *disk)
+{
+    if (disk->request_count == 0)
+        return false;
+    answer(disk, disk->in_order ? 0 : (unsigned)hw_prng_below(&disk->prng, disk->request_count));
+    return true;
+}
+
+bool save_disk_step_of(struct save_disk *disk, unsigned holder)
+{
+    unsigned mine[SAVE_DISK_REQUESTS], count = 0;
+
+    for (unsigned i = 0; i < disk->request_count; i++)
+        if (disk->requests[i].holder == holder)
+            mine[count++] = i;
+    if (count == 0)
+        return false;
+    answer(disk, mine[disk->in_order ? 0 : hw_prng_below(&disk->prng, count)]);
     return true;
 }
 
@@ -207,47 +278,6 @@ void save_disk_forget(struct save_disk *disk, unsigned holder)
         if (disk->requests[i].holder != holder)
             disk->requests[kept++] = disk->requests[i];
     disk->request_count = kept;
-}
-
-void save_disk_restart(struct save_disk *disk)
-{
-    for (uint64_t i = 0; i < disk->pages; i++) {
-        free(disk->now[i]);
-        disk->now[i] = NULL;
-        if (disk->safe[i] != NULL)
-            put(disk->now, i, disk->safe[i], 0xff);
-    }
-    /* requests under way are issued again by whoever drives the queue */
-    for (unsigned i = 0; i < disk->write_count;)
-        if (disk->writes[i].done)
-            disk->writes[i] = disk->writes[--disk->write_count];
-        else
-            i++;
-    disk->restarts++;
-}
-
-struct save_disk *save_disk_cut(const struct save_disk *disk,
-                                bool (*keeps)(void *context, unsigned write, unsigned sector),
-                                void *context)
-{
-    struct save_disk *cut = save_disk_new(disk->pages * SAVE_DISK_PAGE_BYTES, 1);
-
-    cut->in_order = true;
-    cut->restarts = disk->restarts;
-    for (uint64_t i = 0; i < disk->pages; i++)
-        if (disk->safe[i] != NULL)
-            put(cut->safe, i, disk->safe[i], 0xff);
-    for (unsigned i = 0; i < disk->write_count; i++) {
-        unsigned sectors = 0;
-
-        for (unsigned sector = 0; sector < SAVE_DISK_SECTORS; sector++)
-            sectors |= keeps(context, i, sector) ? 1u << sector : 0;
-        put(cut->safe, disk->writes[i].page, disk->writes[i].data, sectors);
-    }
-    for (uint64_t i = 0; i < cut->pages; i++)
-        if (cut->safe[i] != NULL)
-            put(cut->now, i, cut->safe[i], 0xff);
-    return cut;
 }
 
 void save_disk_peek(const struct save_disk *disk, uint64_t offset_bytes, void *ret_bytes,
@@ -266,25 +296,6 @@ void save_disk_peek(const struct save_disk *disk, uint64_t offset_bytes, void *r
             memset((uint8_t *)ret_bytes + at, 0, part);
         at += part;
     }
-}
-
-void save_disk_flip(struct save_disk *disk, uint64_t offset_bytes, unsigned bit)
-{
-    uint64_t page = offset_bytes / SAVE_DISK_PAGE_BYTES;
-    static const uint8_t nothing[SAVE_DISK_PAGE_BYTES];
-
-    put(disk->now, page, nothing, 0);
-    put(disk->safe, page, nothing, 0);
-    disk->now[page][offset_bytes % SAVE_DISK_PAGE_BYTES] ^= (uint8_t)(1u << bit);
-    disk->safe[page][offset_bytes % SAVE_DISK_PAGE_BYTES] ^= (uint8_t)(1u << bit);
-}
-
-bool save_disk_is_safe(const struct save_disk *disk, uint64_t page)
-{
-    static const uint8_t zeroes[SAVE_DISK_PAGE_BYTES];
-
-    return memcmp(disk->now[page] != NULL ? disk->now[page] : zeroes,
-                  disk->safe[page] != NULL ? disk->safe[page] : zeroes, SAVE_DISK_PAGE_BYTES) == 0;
 }
 
 unsigned save_disk_unflushed(const struct save_disk *disk)

@@ -19,22 +19,38 @@ void save_guest_needs(struct vmm_save_needs *ret_needs)
         abort();
 }
 
-struct save_guest *save_guest_new(uint64_t seed)
+struct save_guest *save_guest_over(uint8_t *memory, uint64_t beats, uint64_t seed)
 {
     struct save_guest *guest = calloc(1, sizeof(*guest));
 
-    if (guest == NULL || posix_memalign((void **)&guest->memory, 4096, SAVE_GUEST_BYTES) != 0 ||
+    if (guest == NULL ||
         posix_memalign((void **)&guest->stopped_memory, 4096, SAVE_GUEST_BYTES) != 0)
         abort();
-    memset(guest->memory, 0, SAVE_GUEST_BYTES);
+    guest->memory = memory;
+    guest->borrowed = true;
+    guest->beats = beats;
     /* two ranges, as with a hole below 4 GiB */
-    guest->ranges[0] = (struct vmm_save_range) { guest->memory, SAVE_GUEST_BYTES / 4, 0 };
-    guest->ranges[1] = (struct vmm_save_range) { guest->memory + SAVE_GUEST_BYTES / 4,
-                                                 SAVE_GUEST_BYTES / 4 * 3, SAVE_GUEST_BYTES / 4 };
+    guest->ranges[0] = (struct vmm_save_range) { guest->memory, SAVE_GUEST_LOW_BYTES, 0 };
+    guest->ranges[1] =
+        (struct vmm_save_range) { guest->memory + SAVE_GUEST_LOW_BYTES,
+                                  SAVE_GUEST_BYTES - SAVE_GUEST_LOW_BYTES, SAVE_GUEST_LOW_BYTES };
     guest->prng = hw_prng_seeded(seed);
     guest->now_ns = 1000000;
     guest->running = true;
     save_guest_needs(&guest->needs);
+    return guest;
+}
+
+struct save_guest *save_guest_new(uint64_t seed)
+{
+    struct save_guest *guest;
+    uint8_t *memory;
+
+    if (posix_memalign((void **)&memory, 4096, SAVE_GUEST_BYTES) != 0)
+        abort();
+    memset(memory, 0, SAVE_GUEST_BYTES);
+    guest = save_guest_over(memory, 0, seed);
+    guest->borrowed = false;
     for (unsigned page = 0; page < 70; page++)
         save_guest_write(guest, page, page + 1);
     for (unsigned page = SAVE_GUEST_PAGES - 300; page < SAVE_GUEST_PAGES; page += 5)
@@ -47,7 +63,8 @@ void save_guest_free(struct save_guest *guest)
 {
     if (guest == NULL)
         return;
-    free(guest->memory);
+    if (!guest->borrowed)
+        free(guest->memory);
     free(guest->stopped_memory);
     free(guest);
 }
@@ -106,19 +123,23 @@ static int take_dirty(void *context, uint64_t *bitmap)
     return 0;
 }
 
-static void pause_guest(void *context)
+void save_guest_stop(struct save_guest *guest)
 {
-    struct save_guest *guest = context;
-
-    guest->pausing = true;
-    if (guest->pause_waits)
-        return;
     guest->pausing = false;
     guest->running = false;
     guest->pauses++;
     memcpy(guest->stopped_memory, guest->memory, SAVE_GUEST_BYTES);
     guest->stopped_beats = guest->beats;
     vmm_save_paused(guest->save, guest->pause_rc);
+}
+
+static void pause_guest(void *context)
+{
+    struct save_guest *guest = context;
+
+    guest->pausing = true;
+    if (!guest->pause_waits)
+        save_guest_stop(guest);
 }
 
 static void resume_guest(void *context)

@@ -10,14 +10,20 @@
 #include "common/hw_prng.h"
 #include "vmm-core/save/vmm_save.h"
 
+#ifndef SAVE_GUEST_MIB
+#define SAVE_GUEST_MIB 4 /* 2 at least, for both ranges */
+#endif
+
 enum {
-    SAVE_GUEST_BYTES = 4 << 20,
+    SAVE_GUEST_BYTES = SAVE_GUEST_MIB << 20,
+    SAVE_GUEST_LOW_BYTES = 1 << 20, /* of the first range */
     SAVE_GUEST_PAGES = SAVE_GUEST_BYTES / 4096,
     SAVE_GUEST_CPUS = 1,
 };
 
 struct save_guest {
     uint8_t *memory; /* SAVE_GUEST_BYTES, page-aligned */
+    bool borrowed;   /* it is somebody else's */
     struct vmm_save_range ranges[2];
     uint64_t dirty[SAVE_GUEST_PAGES / 64];
     bool data[SAVE_GUEST_PAGES]; /* the page was ever written: the memfd has data there */
@@ -44,11 +50,15 @@ struct save_guest {
 
 /* A running guest with some memory. Aborts without memory. */
 struct save_guest *save_guest_new(uint64_t seed);
+/* A running guest on this memory, the caller's, that was restored: it ran for `beats` before. */
+struct save_guest *save_guest_over(uint8_t *memory, uint64_t beats, uint64_t seed);
 void save_guest_free(struct save_guest *guest);
 /* It runs a little: `pages` pages are written, at random or within the first `within` pages. */
 void save_guest_run(struct save_guest *guest, unsigned pages, unsigned within);
 /* Write to a page, logged. */
 void save_guest_write(struct save_guest *guest, unsigned page, uint64_t value);
+/* It is `pausing`, and has stopped now: the machine is told. */
+void save_guest_stop(struct save_guest *guest);
 /* Give a page back (balloon): a hole, logged. */
 void save_guest_discard(struct save_guest *guest, unsigned page);
 /* What the machines see of it. */

@@ -81,9 +81,10 @@ struct save_target *save_target_new(struct save_disk *disk, unsigned holder, uin
         abort();
     memset(target->memory, 0, SAVE_GUEST_BYTES);
     target->user = (struct save_disk_user) { .disk = disk, .holder = holder };
-    target->ranges[0] = (struct vmm_save_range) { target->memory, SAVE_GUEST_BYTES / 4, 0 };
-    target->ranges[1] = (struct vmm_save_range) { target->memory + SAVE_GUEST_BYTES / 4,
-                                                  SAVE_GUEST_BYTES / 4 * 3, SAVE_GUEST_BYTES / 4 };
+    target->ranges[0] = (struct vmm_save_range) { target->memory, SAVE_GUEST_LOW_BYTES, 0 };
+    target->ranges[1] =
+        (struct vmm_save_range) { target->memory + SAVE_GUEST_LOW_BYTES,
+                                  SAVE_GUEST_BYTES - SAVE_GUEST_LOW_BYTES, SAVE_GUEST_LOW_BYTES };
     save_guest_needs(&target->has);
     target->options = (struct vmm_restore_options) { .mode = mode,
                                                      .vm_uuid = { 1, 2, 3, 4 },
