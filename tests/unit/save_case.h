@@ -135,9 +135,9 @@ static inline void save_case_check_saved(struct save_case *scene)
     CU_ASSERT_EQUAL(save_disk_unflushed(scene->disk), 0);
 }
 
-/* Write a header as somebody else does. */
-static inline void save_case_write_as(struct save_case *scene, enum sto_saved_state state,
-                                      uint16_t node)
+/* Write a header as somebody else does, of the same state or (`other`) of another one. */
+static inline void save_case_write_of(struct save_case *scene, enum sto_saved_state state,
+                                      uint16_t node, bool other)
 {
     uint8_t slots[2][512];
     struct sto_saved_look look;
@@ -149,6 +149,7 @@ static inline void save_case_write_as(struct save_case *scene, enum sto_saved_st
     sto_saved_judge(slots[0], slots[1], &look);
     next = sto_saved_next(&look, state, &slot);
     next.node = node;
+    next.table.hash ^= other ? 1 : 0;
     sto_saved_encode(&next, slots[slot]);
     for (unsigned i = 0; i < 512; i++) {
         uint8_t old;
@@ -158,6 +159,12 @@ static inline void save_case_write_as(struct save_case *scene, enum sto_saved_st
             if ((old ^ slots[slot][i]) >> bit & 1)
                 save_disk_flip(scene->disk, slot * 512 * 1024 + i, bit);
     }
+}
+
+static inline void save_case_write_as(struct save_case *scene, enum sto_saved_state state,
+                                      uint16_t node)
+{
+    save_case_write_of(scene, state, node, false);
 }
 
 #endif

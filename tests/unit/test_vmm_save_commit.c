@@ -133,6 +133,55 @@ static void resumes_what_was_saved(void)
     }
 }
 
+/* The state was restored elsewhere, ran, was saved again, and that was claimed. */
+static void does_not_resume_for_another_claim(void)
+{
+    static const enum sto_saved_state others[] = { STO_SAVED_CLAIMED,   STO_SAVED_CONSUMED,
+                                                   STO_SAVED_CONSUMED,  STO_SAVED_WRITING,
+                                                   STO_SAVED_COMMITTED, STO_SAVED_CLAIMED };
+
+    for (unsigned count = 4; count <= 6; count++) {
+        struct save_case scene = save_case_new(13);
+
+        CU_ASSERT_EQUAL(save_case_start(&scene), 0);
+        save_case_finish(&scene);
+        save_case_check_saved(&scene);
+        for (unsigned i = 0; i < count; i++)
+            save_case_write_of(&scene, others[i], 2, i == 4);
+        scene.guest->ended = false;
+        CU_ASSERT_EQUAL(vmm_save_resume(scene.guest->save), 0);
+        save_case_finish(&scene);
+        CU_ASSERT_TRUE(scene.guest->ended && scene.guest->outcome == VMM_SAVE_LOST);
+        CU_ASSERT_FALSE(scene.guest->running);
+        if (count > 4)
+            CU_ASSERT_EQUAL(save_case_verdict(&scene), STO_SAVED_WAITS);
+        save_case_free(&scene);
+    }
+}
+
+/* Both slots were unreadable when it was started cold elsewhere: generations began again. */
+static void does_not_resume_for_a_lower_generation(void)
+{
+    for (unsigned kind = 0; kind < 2; kind++) {
+        struct save_case scene = save_case_new(14);
+
+        CU_ASSERT_EQUAL(save_case_start(&scene), 0);
+        save_case_finish(&scene);
+        save_case_check_saved(&scene);
+        for (unsigned slot = 0; slot < 2; slot++)
+            save_disk_wipe(scene.disk, slot * 128);
+        save_case_write_as(&scene, STO_SAVED_CONSUMED, 2);
+        if (kind == 1)
+            save_case_write_as(&scene, STO_SAVED_WRITING, 2);
+        scene.guest->ended = false;
+        CU_ASSERT_EQUAL(vmm_save_resume(scene.guest->save), 0);
+        save_case_finish(&scene);
+        CU_ASSERT_TRUE(scene.guest->ended && scene.guest->outcome == VMM_SAVE_LOST);
+        CU_ASSERT_FALSE(scene.guest->running);
+        save_case_free(&scene);
+    }
+}
+
 static void does_not_write_over_a_state_that_waits(void)
 {
     struct save_case scene = save_case_new(12);
@@ -156,6 +205,8 @@ const struct unit_case unit_cases[] = {
     { "the target restarts at any point", survives_target_restarts },
     { "frozen until the storage answers", stays_frozen_until_it_knows },
     { "resumed, unless somebody took it", resumes_what_was_saved },
+    { "not for a claim of a later state", does_not_resume_for_another_claim },
+    { "not for a lower generation of somebody else's", does_not_resume_for_a_lower_generation },
     { "a state that waits is not written over", does_not_write_over_a_state_that_waits },
     { 0 },
 };

@@ -46,11 +46,11 @@ static void freeze(struct vmm_save *save, int rc)
 
 void vmm_save_commit(struct vmm_save *save)
 {
-    struct sto_saved saved = header(save);
     int rc;
 
+    save->committed = header(save);
     vmm_save_move(save, VMM_SAVE_PHASE_COMMITTING);
-    rc = vmm_save_slots_write(&save->slots, &saved);
+    rc = vmm_save_slots_write(&save->slots, &save->committed);
     if (rc < 0)
         freeze(save, rc);
 }
@@ -95,28 +95,42 @@ static bool is_mine(const struct vmm_save *save, const struct sto_saved *saved)
            saved->owner_generation == save->options.owner_generation;
 }
 
+static bool same_part(const struct sto_saved_part *a, const struct sto_saved_part *b)
+{
+    return a->offset_bytes == b->offset_bytes && a->length_bytes == b->length_bytes &&
+           a->hash == b->hash;
+}
+
+/* Does this header describe what was saved here? Each record of the table holds the generation of
+ * its save, so that the tables of two saves differ. */
+static bool is_this_state(const struct vmm_save *save, const struct sto_saved *saved)
+{
+    return same_part(&saved->table, &save->committed.table) &&
+           same_part(&saved->delta, &save->committed.delta) &&
+           same_part(&saved->sections, &save->committed.sections);
+}
+
 /*
  * May this guest still run? `ret_committed`: the newest header is our COMMITTED. A header that is
- * not ours and newer means that somebody took the state, with one exception: a claim, when we were
- * given the LUN back, is of a restore that failed before it could run.
+ * not ours and newer means that somebody took the state, with one exception: a claim of this very
+ * state, when we were given the LUN back, is of a restore that failed before it could run.
  */
 static bool still_ours(const struct vmm_save *save, bool *ret_committed)
 {
     const struct sto_saved *newest = &save->slots.look.saved;
 
     *ret_committed = false;
-    if (newest->generation < save->generation) /* COMMITTED was never carried out */
-        return true;
     switch (newest->state) {
     case STO_SAVED_COMMITTED:
-        *ret_committed = is_mine(save, newest);
+        *ret_committed = is_mine(save, newest) && is_this_state(save, newest);
         return *ret_committed;
     case STO_SAVED_CLAIMED:
-        return save->resume_wanted;
+        return save->resume_wanted && is_this_state(save, newest);
     case STO_SAVED_CONSUMED:
         return save->consuming && is_mine(save, newest);
+    case STO_SAVED_WRITING: /* COMMITTED was never carried out */
+        return is_mine(save, newest) && newest->generation < save->generation;
     case STO_SAVED_EMPTY:
-    case STO_SAVED_WRITING:
         return false;
     }
     return false;

@@ -81,8 +81,9 @@ struct vmm_save {
     struct vmm_save_delta delta;
     struct vmm_save_walk walk;
     struct vmm_save_piece pieces[VMM_SAVE_PIECES];
-    unsigned table_slot; /* which table and sections are written */
-    uint64_t generation; /* of the header of this save, and of those written after it */
+    unsigned table_slot;        /* which table and sections are written */
+    struct sto_saved committed; /* the header that was attempted last */
+    uint64_t generation;        /* of the header of this save, and of those written after it */
     size_t section_bytes;
     /* requests */
     struct vmm_save_request pool[VMM_SAVE_DEPTH_MAX];
