@@ -161,6 +161,9 @@ static bool append_block(struct vmm_restore *restore, struct vmm_restore_request
     for (unsigned i = first; i <= last; i++)
         vmm_restore_append(restore, request,
                            pages & 1u << i ? base + (size_t)i * VMM_SAVE_PAGE_BYTES : NULL);
+#ifdef VMM_SAVE_MUTATE_POPULATED_FIRST
+    populate(restore, block);
+#endif
     set(restore->busy, block);
     request->blocks[request->block_count++] = block;
     return true;

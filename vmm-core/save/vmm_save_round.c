@@ -58,6 +58,17 @@ static struct vmm_save_request *free_request(struct vmm_save *save)
     return NULL;
 }
 
+/* Is this piece left for after the commit? Only in mutants, which have to be found out. */
+static bool is_late(const struct vmm_save *save, unsigned piece)
+{
+#ifdef VMM_SAVE_MUTATE_TABLE_LATE
+    return save->final && piece == VMM_SAVE_TABLE;
+#else
+    (void)save, (void)piece;
+    return false;
+#endif
+}
+
 /* The next thing to write: pages first, for they change table and index. */
 static bool fill(struct vmm_save *save, struct vmm_save_request *request)
 {
@@ -70,7 +81,7 @@ static bool fill(struct vmm_save *save, struct vmm_save_request *request)
         return false;
     }
     for (unsigned i = 0; i < VMM_SAVE_PIECES; i++)
-        if (vmm_save_piece_fill(save, (enum vmm_save_piece_index)i, request))
+        if (!is_late(save, i) && vmm_save_piece_fill(save, (enum vmm_save_piece_index)i, request))
             return true;
     return false;
 }
@@ -224,6 +235,17 @@ static void decide(struct vmm_save *save)
         another_round(save, pages);
 }
 
+/* May something that was written have been lost before it was flushed? */
+static bool restarted(const struct vmm_save *save)
+{
+#ifdef VMM_SAVE_MUTATE_NO_RESTARTS
+    (void)save;
+    return false;
+#else
+    return save->queue.restarts(save->queue.context) != save->target_restarts;
+#endif
+}
+
 static void on_flushed(struct vmm_save_op *op, int rc)
 {
     struct vmm_save *save = op->context;
@@ -233,7 +255,7 @@ static void on_flushed(struct vmm_save_op *op, int rc)
         vmm_save_settle_end(save);
     else if (rc < 0)
         vmm_save_fail(save, rc);
-    else if (save->queue.restarts(save->queue.context) != save->target_restarts)
+    else if (restarted(save))
         vmm_save_start_over(save);
     else if (save->final)
         vmm_save_commit(save);

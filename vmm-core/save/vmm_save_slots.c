@@ -10,6 +10,13 @@
 /* Target restarts in a row that are put up with while one header is written. */
 enum { TRIES_MAX = 8 };
 
+/* What is judged in place of a slot that cannot be read: neither a header nor one never written. */
+#ifdef VMM_SAVE_MUTATE_UNREADABLE_EMPTY /* only in mutants, which have to be found out */
+enum { UNREADABLE = 0, UNREADABLE_RC = 0 };
+#else
+enum { UNREADABLE = 0xff, UNREADABLE_RC = -EIO };
+#endif
+
 static void on_done(struct vmm_save_op *op, int rc);
 
 void vmm_save_slots_init(struct vmm_save_slots *slots, const struct vmm_save_queue *queue,
@@ -67,7 +74,7 @@ static void judge(struct vmm_save_slots *slots)
 {
     for (unsigned i = 0; i < STO_SAVED_SLOTS; i++)
         if (slots->unreadable[i])
-            memset(slots->slot[i], 0xff, STO_SAVED_BYTES);
+            memset(slots->slot[i], UNREADABLE, STO_SAVED_BYTES);
     sto_saved_judge(slots->slot[0], slots->slot[1], &slots->look);
 }
 
@@ -77,7 +84,7 @@ static int read_next(struct vmm_save_slots *slots, int rc)
     if (++slots->at < STO_SAVED_SLOTS)
         return submit(slots, VMM_SAVE_SLOTS_READING, VMM_SAVE_READ, slots->slot[slots->at]);
     judge(slots);
-    finish(slots, slots->unreadable[0] || slots->unreadable[1] ? -EIO : 0);
+    finish(slots, slots->unreadable[0] || slots->unreadable[1] ? UNREADABLE_RC : 0);
     return 0;
 }
 
