@@ -167,6 +167,9 @@ void sto_saved_judge(const uint8_t slot_a[STO_SAVED_BYTES], const uint8_t slot_b
 
     for (unsigned i = 0; i < STO_SAVED_SLOTS; i++) {
         rc[i] = sto_saved_decode(sectors[i], &found[i]);
+#ifdef STO_MUTATE_DAMAGED_EMPTY /* only ever in test binaries */
+        rc[i] = rc[i] == -EBADMSG ? -ENOENT : rc[i];
+#endif
         look.damaged[i] = rc[i] == -EBADMSG;
         damaged = damaged || look.damaged[i];
         foreign = foreign || rc[i] == -EPROTONOSUPPORT;

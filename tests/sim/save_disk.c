@@ -76,6 +76,15 @@ static void add_writes(struct save_disk *disk, const struct vmm_save_op *op, uin
     }
 }
 
+static int reject(struct save_disk *disk, unsigned holder, const struct vmm_save_op *op)
+{
+    if (disk->watch.submitted != NULL)
+        disk->watch.submitted(disk->watch.context, holder, op);
+    if (disk->watch.answered != NULL)
+        disk->watch.answered(disk->watch.context, holder, op, -ENOBUFS);
+    return -ENOBUFS;
+}
+
 static int submit(void *context, struct vmm_save_op *op)
 {
     struct save_disk_user *user = context;
@@ -94,6 +103,8 @@ static int submit(void *context, struct vmm_save_op *op)
     disk->ops++;
     if (disk->restart_op == disk->ops)
         save_disk_restart(disk);
+    if (disk->reject_op == disk->ops)
+        return reject(disk, user->holder, op);
     if (op->io == VMM_SAVE_WRITE && user->holder == disk->holder && disk->fail_op != disk->ops)
         add_writes(disk, op, disk->sequence, user->holder);
     if (disk->watch.submitted != NULL)

@@ -58,7 +58,8 @@ struct save_disk {
     /* a failed write lands in part, and of memory that changes under one either content may */
     bool wild;
     uint64_t ops;        /* submitted so far */
-    uint64_t fail_op;    /* this one, counted from 1, is refused without effect; */
+    uint64_t reject_op;  /* this one, counted from 1, is not taken; */
+    uint64_t fail_op;    /* this one is refused without effect; */
     uint64_t lose_op;    /* this one is carried out and answered with an error; */
     uint64_t restart_op; /* before this one the target restarts and loses what was not flushed */
     bool down;           /* all that is answered is an error */

@@ -68,17 +68,21 @@ static void note_end(struct saved_process *process, const struct sto_saved *save
     world->given_up = world->saved;
 }
 
-/* What a slot that cannot be read says is CONSUMED: nobody restores or goes on with a guest then.
+/*
+ * A slot that is damaged or cannot be read counts as CONSUMED: nothing is restored then. A source
+ * that is to go on waits until it can read both.
  */
 static void note_unreadable(struct saved_process *process, const struct sto_saved *saved)
 {
     const enum vmm_restore_mode mode = process->target->options.mode;
+    const bool restores =
+        process->guest == NULL && (mode == VMM_RESTORE_EAGER || mode == VMM_RESTORE_LAZY);
 
-    if (!process->committed &&
-        (process->guest != NULL || (mode != VMM_RESTORE_EAGER && mode != VMM_RESTORE_LAZY)))
+    if (!process->committed && !restores)
         return;
     for (unsigned i = 0; i < STO_SAVED_SLOTS; i++)
-        if (process->unreadable[i])
+        if (process->unreadable[i] ||
+            (process->spoilt[i] && restores && saved->state == STO_SAVED_CLAIMED))
             saved_break(process->world, "n%u writes %s, and slot %c could not be read",
                         process->node, sto_saved_state_name(saved->state), 'A' + (int)i);
 }
@@ -151,6 +155,7 @@ static void answered(void *context, unsigned holder, const struct vmm_save_op *o
     struct saved_world *world = context;
     struct saved_process *process = process_of(world, holder);
     unsigned slot = slot_of(op);
+    struct sto_saved saved;
 
     if (process == NULL)
         return;
@@ -158,8 +163,11 @@ static void answered(void *context, unsigned holder, const struct vmm_save_op *o
         process->headers--;
         world->events++;
     }
-    if (slot < STO_SAVED_SLOTS && (op->io == VMM_SAVE_READ || rc == 0))
+    if (slot < STO_SAVED_SLOTS && (op->io == VMM_SAVE_READ || rc == 0)) {
         process->unreadable[slot] = rc < 0;
+        process->spoilt[slot] =
+            rc == 0 && sto_saved_decode(op->iov[0].iov_base, &saved) == -EBADMSG;
+    }
     if (rc < 0)
         process->disturbed = true;
     say_answer(process, op, rc);
@@ -320,6 +328,8 @@ static bool is_good_reason(const struct saved_process *process, int rc)
 {
     const struct saved_world *world = process->world;
     const bool waits = saved_verdict(world) == STO_SAVED_WAITS;
+    /* it may have read what a power cut then took: the next one restores */
+    const bool cut = world->disk->restarts != process->restarts;
 
     if (world->owner != process)
         return true; /* what it goes by may be long past */
@@ -328,9 +338,9 @@ static bool is_good_reason(const struct saved_process *process, int rc)
     switch (process->target->options.mode) {
     case VMM_RESTORE_EAGER:
     case VMM_RESTORE_LAZY:
-        return world->promised == 0 && !waits && (rc == -ENOENT || rc == -EUCLEAN);
+        return world->promised == 0 && (!waits || cut) && (rc == -ENOENT || rc == -EUCLEAN);
     case VMM_RESTORE_COLD:
-        return rc == -EBUSY && waits;
+        return rc == -EBUSY && (waits || cut);
     case VMM_RESTORE_DISCARD:
         return false;
     case VMM_RESTORE_INSPECT: /* old states may be half written over */

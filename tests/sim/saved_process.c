@@ -176,10 +176,10 @@ void saved_save(struct saved_process *process, bool live)
     guest->wake_ns = 0;
     free(process->part);
     process->part = calloc(1, (size_t)vmm_save_needed_bytes(SAVE_GUEST_BYTES, SAVE_GUEST_CPUS));
-    if (process->part == NULL ||
-        vmm_save_start(&options, &memory, process->part, &queue, &callbacks, &guest->save) < 0)
+    if (process->part == NULL)
         abort();
-    process->saving = true;
+    process->saving =
+        vmm_save_start(&options, &memory, process->part, &queue, &callbacks, &guest->save) == 0;
     world->stats->saves++;
     saved_say(world, "n%u#%u saves its guest%s: save %u", process->node, process->number,
               live ? ", live" : "", (unsigned)options.saved_s);

@@ -252,7 +252,7 @@ struct saved_process *saved_start(struct saved_world *world, enum vmm_restore_mo
     (void)saved_give(world, process);
     process->target = save_target_new(world->disk, process->holder, process->node,
                                       process->owner_generation, mode);
-    if (save_target_start(process->target) < 0)
-        abort();
+    process->restarts = world->disk->restarts;
+    process->over = save_target_start(process->target) < 0;
     return process;
 }

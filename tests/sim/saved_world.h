@@ -40,7 +40,9 @@ struct saved_process {
     bool consumes;  /* CONSUMED was attempted: it runs when that has been answered */
     bool disturbed; /* a request of it was answered with an error */
     bool unreadable[STO_SAVED_SLOTS]; /* the slot, when it was read last */
+    bool spoilt[STO_SAVED_SLOTS];     /* what was read there was damaged */
     uint64_t claimed;                 /* the save that it restores */
+    uint64_t restarts;                /* of the disk, when it began */
     unsigned frozen;                  /* how often it was and went on */
     unsigned headers;                 /* requests for slots, and flushes, under way */
     uint64_t pauses;                  /* that were seen */

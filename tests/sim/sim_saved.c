@@ -32,8 +32,9 @@ enum {
     TAKES = 32,
     UNREADABLE = 64,
     DAMAGE = 128,
-    ORDERS = 256, /* cancel, power off */
-    TROUBLES = 9,
+    REJECTIONS = 256,
+    ORDERS = 512, /* cancel, power off */
+    TROUBLES = 10,
 };
 
 struct schedule {
@@ -177,6 +178,10 @@ static void trouble(struct schedule *schedule, unsigned which)
     case POWER:
         saved_power(world);
         break;
+    case REJECTIONS:
+        saved_say(world, "one of the next requests will not be taken");
+        disk->reject_op = disk->ops + 1 + hw_prng_below(&world->prng, 3);
+        break;
     case REFUSALS:
         saved_say(world, "one of the next requests will be refused");
         disk->fail_op = disk->ops + 1 + hw_prng_below(&world->prng, 3);
@@ -230,6 +235,8 @@ static void idle(struct schedule *schedule)
     if (saved_is_frozen(owner)) {
         if (schedule->troubles != 0 && chance(schedule, 8))
             saved_kill(owner);
+        else if (schedule->troubles != 0 && chance(schedule, 3))
+            (void)saved_start(world, any_mode(schedule));
         else if (!world->disk->down || chance(schedule, 4))
             saved_go_on(owner, false);
         if (schedule->troubles != 0 && chance(schedule, 2))
@@ -245,6 +252,14 @@ static void idle(struct schedule *schedule)
     }
 }
 
+/* One in so many requests is in for trouble: those are worth it that decide who runs. */
+static unsigned rest_of(const struct saved_process *process)
+{
+    if (process->headers == 0)
+        return 40;
+    return process->claimed != 0 && process->guest == NULL ? 6 : 10;
+}
+
 static void step(struct schedule *schedule)
 {
     struct saved_world *world = &schedule->world;
@@ -255,7 +270,7 @@ static void step(struct schedule *schedule)
         next_owner(schedule);
         return;
     }
-    if (schedule->troubles != 0 && chance(schedule, owner->headers > 0 ? 10 : 40))
+    if (schedule->troubles != 0 && chance(schedule, rest_of(owner)))
         any_trouble(schedule);
     else if (saved_runs(owner) && !owner->saving && chance(schedule, 8))
         saved_save(world->owner, chance(schedule, 2)); /* while it is still being loaded, too */
@@ -296,7 +311,7 @@ static void calm(struct schedule *schedule)
     schedule->troubles = 0;
     world->disk->down = false;
     world->disk->unreadable = UINT64_MAX;
-    world->disk->fail_op = world->disk->lose_op = 0;
+    world->disk->reject_op = world->disk->fail_op = world->disk->lose_op = 0;
     if (!settle(schedule, CALM_STARTS))
         return;
     restores = world->stats->restores;
