@@ -19,8 +19,9 @@ enum { MSR_TSC = 0x10, MSR_TSC_DEADLINE = 0x6e0, MSRS_A_CALL = 256 };
 /* A counter that runs this much beside the saved one's rate is the same (KVM's own tolerance). */
 enum { TSC_TOLERANCE_PPM = 250 };
 
+/* struct kvm_msrs with its entries. */
 struct msr_batch {
-    struct kvm_msrs head;
+    __u32 count, pad;
     struct kvm_msr_entry entries[MSRS_A_CALL];
 };
 
@@ -49,7 +50,7 @@ static int take_msrs(const struct vmm_vcpu *vcpu, struct vmm_vcpu_image *image)
 
         for (; count < MSRS_A_CALL && at + count < list->nmsrs; count++)
             batch.entries[count].index = list->indices[at + count];
-        batch.head.nmsrs = count;
+        batch.count = count;
         done = ioctl(vcpu->fd, KVM_GET_MSRS, &batch);
         if (done < 0)
             return -errno;
@@ -66,7 +67,7 @@ static int take_tsc(const struct vmm_vcpu *vcpu, struct vmm_vcpu_image *image)
     const struct kvm_device_attr attr = { .group = KVM_VCPU_TSC_CTRL,
                                           .attr = KVM_VCPU_TSC_OFFSET,
                                           .addr = (uintptr_t)&image->tsc_offset };
-    struct msr_batch batch = { .head.nmsrs = 1, .entries[0].index = MSR_TSC };
+    struct msr_batch batch = { .count = 1, .entries[0].index = MSR_TSC };
     int khz = ioctl(vcpu->fd, KVM_GET_TSC_KHZ, 0);
 
     if (khz < 0 || ioctl(vcpu->fd, KVM_GET_MSRS, &batch) != 1)
@@ -153,11 +154,11 @@ static uint32_t give_msrs(const struct vmm_vcpu *vcpu, const struct vmm_vcpu_ima
         struct msr_batch batch = { 0 };
         int done;
 
-        for (; at < image->msr_count && batch.head.nmsrs < MSRS_A_CALL; at++)
+        for (; at < image->msr_count && batch.count < MSRS_A_CALL; at++)
             if ((image->msrs[at].index == MSR_TSC_DEADLINE) == deadline)
-                batch.entries[batch.head.nmsrs++] = image->msrs[at];
-        done = batch.head.nmsrs == 0 ? 0 : ioctl(vcpu->fd, KVM_SET_MSRS, &batch);
-        if (done != (int)batch.head.nmsrs)
+                batch.entries[batch.count++] = image->msrs[at];
+        done = batch.count == 0 ? 0 : ioctl(vcpu->fd, KVM_SET_MSRS, &batch);
+        if (done != (int)batch.count)
             return batch.entries[done < 0 ? 0 : done].index;
     }
     return 0;
@@ -188,8 +189,7 @@ static int give_tsc(const struct vmm_vcpu *vcpu, const struct vmm_vcpu_image *im
     const struct kvm_device_attr attr = { .group = KVM_VCPU_TSC_CTRL,
                                           .attr = KVM_VCPU_TSC_OFFSET,
                                           .addr = (uintptr_t)&offset };
-    struct msr_batch batch = { .head.nmsrs = 1,
-                               .entries[0] = { .index = MSR_TSC, .data = image->tsc } };
+    struct msr_batch batch = { .count = 1, .entries[0] = { .index = MSR_TSC, .data = image->tsc } };
 
     if (image->has_tsc_offset && clock->known && ioctl(vcpu->fd, KVM_SET_DEVICE_ATTR, &attr) == 0)
         return 0;
