@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The numbers by which a saved state knows what its sections are of (doc/saved-state.md). A number
+ * is never used again for something else.
+ */
+#ifndef VMM_DEV_IDS_H
+#define VMM_DEV_IDS_H
+
+enum vmm_dev_id {
+    VMM_DEV_UART = 1,
+    VMM_DEV_I8042 = 2,
+    VMM_DEV_CMOS = 3,
+    VMM_DEV_PORTS = 4,
+    VMM_DEV_VM = 32, /* what KVM keeps of the VM */
+    VMM_DEV_VCPU = 33,
+};
+
+#endif
