@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A whole machine: guest memory, vCPUs of KVM, and the devices on its bus, under one lock. It is
+ * made standing; it runs and stands as one. What it has to say comes by callbacks; what it is, as
+ * sections of a saved state (memory apart), goes out of one machine and into another of the same
+ * shape.
+ */
+#ifndef VMM_MACHINE_H
+#define VMM_MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/hw_error.h"
+#include "vmm-core/boot/vmm_pvh.h"
+#include "vmm-core/kvm/vmm_memory.h"
+
+enum { VMM_MACHINE_CPUS = 16 };
+
+struct vmm_machine;
+
+struct vmm_machine_config {
+    uint64_t memory_bytes; /* see vmm_memory_new() */
+    unsigned cpus;         /* 1 to VMM_MACHINE_CPUS */
+};
+
+/* Why a machine stands without having been asked to. */
+enum vmm_machine_end {
+    VMM_MACHINE_RESET,  /* the guest reset itself, or gave up (triple fault) */
+    VMM_MACHINE_BROKEN, /* KVM cannot go on */
+};
+
+struct vmm_machine_callbacks {
+    /* A byte of the serial port; false: no room now, see vmm_machine_has_room(). Any thread, with
+     * the machine's lock held: it must not call the machine. Never blocks. */
+    bool (*console)(void *context, uint8_t byte);
+    /* The guest has read from the serial port: there is room again. Likewise. */
+    void (*console_read)(void *context);
+    /* Told once; the vCPUs are on their way to stand. Likewise. */
+    void (*ended)(void *context, enum vmm_machine_end end, const char *text);
+    void *context;
+};
+
+/* A machine on the descriptor of /dev/kvm (kept, not closed). 0 or -errno with the error. */
+int vmm_machine_new(int kvm_fd, const struct vmm_machine_config *config,
+                    const struct vmm_machine_callbacks *callbacks, struct vmm_machine **ret_machine,
+                    struct hw_error *error);
+/* Stop and end it. NULL is allowed. */
+void vmm_machine_free(struct vmm_machine *machine);
+
+/* Place a kernel, and begin there; before it has run. 0 or -errno with the error. */
+int vmm_machine_boot_pvh(struct vmm_machine *machine, const struct vmm_pvh_boot *boot,
+                         struct hw_error *error);
+
+void vmm_machine_run(struct vmm_machine *machine);   /* all vCPUs go on */
+void vmm_machine_pause(struct vmm_machine *machine); /* and stand, when this returns */
+
+/* Bytes for the serial port; returns how many were taken. */
+size_t vmm_machine_console_write(struct vmm_machine *machine, const uint8_t *bytes, size_t count);
+/* callbacks.console has room again. */
+void vmm_machine_has_room(struct vmm_machine *machine);
+
+const struct vmm_memory *vmm_machine_memory(const struct vmm_machine *machine); /* the guest's */
+
+/*
+ * While it stands: everything but memory, as sections (vmm_save_tlv.h), into `size` bytes. 0 with
+ * the length; -ENOSPC; -errno with the error.
+ */
+int vmm_machine_save(struct vmm_machine *machine, void *bytes, size_t size, size_t *ret_bytes,
+                     struct hw_error *error);
+/*
+ * Into a machine of the same shape that has never run; its memory is the caller's business. 0 or
+ * -errno with the error, and then the machine is good for nothing.
+ */
+int vmm_machine_load(struct vmm_machine *machine, const void *bytes, size_t size,
+                     struct hw_error *error);
+
+#endif
