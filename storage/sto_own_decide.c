@@ -64,7 +64,10 @@ static struct own_decision judge_key(const struct sto_own *own, uint64_t key, bo
     if (own->reclaim && mine && parts.generation >= own->generation &&
         !(key == own->key && own->key_used))
         return give_up(STO_OWN_REASON_CONFLICTED, key, parts.generation);
-    if (parts.generation > own->generation || (parts.generation == own->generation && !mine) ||
+    /* Another node under the same generation: none is newer, so it is the reservation that decides.
+     * If each gave up for the other's registration, nobody would win. */
+    if (parts.generation > own->generation ||
+        (parts.generation == own->generation && !mine && holder) ||
         (key == own->key && !own->key_used)) {
         /* An earlier process of this node under the same grant: go behind it. The same key proves
          * nothing about which nexus holds it, so it is never reused. */

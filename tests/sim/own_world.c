@@ -47,6 +47,18 @@ static int64_t world_now(void *context)
 
 /* --- nodes --- */
 
+/* A gate opens under this generation: whatever another process was asked for before is too late
+ * from now on. Processes of one grant have generations of their own, too. */
+static void note_turn(struct world *world, const struct world_node *node, uint32_t generation)
+{
+    if (generation <= world->opened_generation)
+        return; /* it stood still behind its last look */
+    if (world->opener != node->process)
+        world->turn = world->numbers;
+    world->opener = node->process;
+    world->opened_generation = generation;
+}
+
 static void noticed(void *context, const struct sto_owner_notice *notice)
 {
     struct world_node *node = context;
@@ -61,15 +73,11 @@ static void noticed(void *context, const struct sto_owner_notice *notice)
     case STO_OWN_NOTICE_OWNED:
         stats->owned++;
         node->open = true;
-        if (node->grant == world->opened && node->process != world->opener)
-            world->opener = 0;
+        note_turn(world, node, notice->generation);
         if (node->grant <= world->opened)
             break; /* it stood still behind its last look: the target refuses what it writes */
         world->given_up = false;
         world->opened = node->grant;
-        if (world->opener != node->process && world->opener != 0)
-            world->turn = world->numbers;
-        world->opener = node->process;
         break;
     case STO_OWN_NOTICE_REFUSED:
         stats->refused++;

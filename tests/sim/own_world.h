@@ -82,13 +82,14 @@ struct world {
     struct sto_model_quirks quirks;
     struct world_node nodes[WORLD_NODES];
     uint32_t next_generation;
-    uint32_t processes; /* started so far */
-    bool quiet;         /* guests ask for nothing new */
-    bool given_up;      /* somebody was told to release since a gate was opened last */
-    uint32_t opened;    /* greatest grant whose gate was opened */
-    uint32_t opener;    /* by which process; 0: nobody, or one of two under that grant */
-    uint64_t turn;      /* number of the last request that was asked for before that one's turn */
-    unsigned slow;      /* 1 in `slow` commands takes up to slow_ns inside the target; 0: none */
+    uint32_t processes;         /* started so far */
+    bool quiet;                 /* guests ask for nothing new */
+    bool given_up;              /* somebody was told to release since a gate was opened last */
+    uint32_t opened;            /* greatest grant whose gate was opened */
+    uint32_t opened_generation; /* greatest one whose gate was opened */
+    uint32_t opener;            /* by which process */
+    uint64_t turn; /* number of the last request that was asked for before that one's turn */
+    unsigned slow; /* 1 in `slow` commands takes up to slow_ns inside the target; 0: none */
     int64_t slow_ns;
     uint32_t lease_ms;  /* T_store of the owners; 0: none */
     unsigned disturbed; /* 1 in `disturbed` commands is answered out of turn; 0: none */

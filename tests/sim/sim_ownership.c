@@ -30,11 +30,14 @@ static void grant_step(struct world *world)
     world_start(world, node, generation, true);
 }
 
+/* Two nodes at once, each under a grant of its own or, against the rules, both under one: the
+ * reservation lets one of them win. */
 static void race_step(struct world *world)
 {
     uint32_t first = world_grant(world), second = world_grant(world);
+    const bool same = hw_prng_chance(&world->prng, 1, 3);
 
-    world_start(world, &world->nodes[0], first, true);
+    world_start(world, &world->nodes[0], same ? second : first, true);
     world_start(world, &world->nodes[1], second, true);
 }
 
