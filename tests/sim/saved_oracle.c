@@ -41,6 +41,7 @@ static void note_committed(struct saved_process *process, const struct sto_saved
         return;
     }
     process->committed = true;
+    process->state = saved->saved_s;
     process->ran = false;
     if (world->saved != saved->saved_s) {
         uint8_t *memory = world->memory;
@@ -103,7 +104,7 @@ static void note_header(struct saved_process *process, unsigned slot, const stru
         note_committed(process, saved);
         break;
     case STO_SAVED_CLAIMED:
-        process->claimed = saved->saved_s;
+        process->claimed = process->state = saved->saved_s;
         break;
     case STO_SAVED_CONSUMED:
         process->consumes = process->guest == NULL || process->committed;
@@ -269,7 +270,8 @@ void saved_judge_block(struct saved_process *process, uint64_t block, bool was_u
     if (told == guest->unloaded[block])
         saved_break(world, "n%u's block %u is %s, and its bit says otherwise", process->node,
                     (unsigned)block, told ? "not loaded" : "loaded");
-    if (was_unloaded && !guest->unloaded[block] &&
+    /* once somebody else has saved it is not known any more what this one restored */
+    if (was_unloaded && !guest->unloaded[block] && process->state == world->saved &&
         memcmp(guest->memory + block * BLOCK_BYTES, world->memory + block * BLOCK_BYTES,
                BLOCK_BYTES) != 0)
         saved_break(world, "n%u loaded block %u, and it is not what was saved", process->node,
@@ -280,7 +282,9 @@ void saved_judge_frozen(struct saved_process *process)
 {
     const struct save_target *target = process->target;
 
-    if (target->frozen > process->frozen && target->rc == -EBADMSG && !process->world->damaged)
+    /* a guest that was saved since it came here is not to run: somebody else may have saved, too */
+    if (target->frozen > process->frozen && target->rc == -EBADMSG && !process->world->damaged &&
+        !process->committed)
         saved_break(process->world, "n%u cannot load block %u, and nothing was damaged",
                     process->node, (unsigned)target->fault.number);
 }

@@ -42,6 +42,7 @@ struct saved_process {
     bool unreadable[STO_SAVED_SLOTS]; /* the slot, when it was read last */
     bool spoilt[STO_SAVED_SLOTS];     /* what was read there was damaged */
     uint64_t claimed;                 /* the save that it restores */
+    uint64_t state;                   /* the save that its guest came from, or its own since */
     uint64_t restarts;                /* of the disk, when it began */
     unsigned frozen;                  /* how often it was and went on */
     unsigned headers;                 /* requests for slots, and flushes, under way */
