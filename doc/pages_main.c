@@ -6,12 +6,13 @@
  */
 #include "cli/verbs.h"
 #include "storage/serve/sv_words.h"
+#include "vmm-core/run/vmm_words.h"
 #include "common/hw_words.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const struct hw_program *const programs[] = { &cli_program, &sv_program };
+static const struct hw_program *const programs[] = { &cli_program, &sv_program, &vmm_program };
 
 /* Text as mdoc wants it: one paragraph mark per empty line, nothing taken for a request. */
 static void write_text(const char *text)

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vmm-core/run/vmm_run and vmm-core/run/vmm_words: what the command line refuses, each in one line
+ * with a remedy, before any machine is made. A machine that runs is in test_vmm_run.sh.
+ */
+#include <config.h>
+
+#include "vmm-core/run/vmm_words.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/hw_call.h"
+#include "common/hw_main.h"
+#include "tests/unit/unit.h"
+
+static char text[4096];
+
+/* The exit status of these words; what it prints is in `text`. */
+static int run(const char *const *words)
+{
+    FILE *err = fmemopen(text, sizeof(text), "w");
+    struct hw_error error = { 0 };
+    struct hw_call call = { 0 };
+    int count = 0, status;
+
+    while (words[count] != NULL)
+        count++;
+    memset(text, 0, sizeof(text));
+    status = hw_call_parse(&vmm_program, count, (char *const *)words, &call, &error);
+    call.out = call.err = err;
+    status = status < 0 ? 2 : call.verb->run(&call);
+    hw_call_free(&call);
+    (void)fclose(err);
+    return status;
+}
+
+static void refused(const char *const *words, int status, const char *part)
+{
+    const char *line;
+
+    CU_ASSERT_EQUAL(run(words), status);
+    line = strchr(text, '\n');
+    CU_ASSERT_PTR_NOT_NULL(line);
+    CU_ASSERT_TRUE(line != NULL && line[1] == '\0'); /* one line */
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, part));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "; "));
+    if (strstr(text, part) == NULL)
+        printf("# %s", text);
+}
+
+#define WORDS(...) ((const char *const[]) { __VA_ARGS__, NULL })
+
+static void refuses_wrong_words(void)
+{
+    refused(WORDS("run", "--kernel", "/dev/null"), 2, "--no-state: is missing");
+    refused(WORDS("run", "--no-state"), 2, "--kernel: is missing");
+    refused(WORDS("run", "--no-state", "--kernel", "k", "--memory", "1M"), 2, "memory");
+    refused(WORDS("run", "--no-state", "--kernel", "k", "--memory", "lots"), 2, "memory");
+    refused(WORDS("run", "--no-state", "--kernel", "k", "--cpus", "0"), 2, "cpus");
+    refused(WORDS("run", "--no-state", "--kernel", "k", "--cpus", "17"), 2, "cpus");
+    refused(WORDS("run", "--no-state", "--kernel", "k", "--serial", "pty"), 2, "--serial");
+}
+
+static void refuses_wrong_files(void)
+{
+    refused(WORDS("run", "--no-state", "--kernel", "/nowhere/vmlinux"), 1,
+            "/nowhere/vmlinux: cannot be read: No such file");
+    refused(WORDS("run", "--no-state", "--kernel", "/dev/null"), 3, "/dev/null: is no file");
+    refused(WORDS("run", "--no-state", "--kernel", "/proc"), 3, "/proc: is no file");
+    refused(WORDS("run", "--no-state", "--kernel", "/proc/self/exe", "--initrd", "/nowhere/i"), 1,
+            "/nowhere/i: cannot be read");
+}
+
+const struct unit_case unit_cases[] = {
+    { "wrong words", refuses_wrong_words },
+    { "wrong files", refuses_wrong_files },
+    { 0 },
+};

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# hawser-vmm with a guest of our own: its command line, both ways of its serial line, resets and signals.
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
+
+[ -r /dev/kvm ] && [ -w /dev/kvm ] || tap_skip_all "no /dev/kvm that may be opened"
+VMM=$HW_TOP_BUILDDIR/vmm-core/run/hawser-vmm
+ECHO=$HW_TOP_BUILDDIR/tests/guest/echo.elf
+work=$(mktemp -d) || exit 1
+PID=
+trap 'kill $PID 2>/dev/null; rm -rf "$work"' EXIT
+
+# vmm WORDS...: with the guest; takes the place of its shell
+vmm()
+{
+    exec "$VMM" run --memory 16M --kernel "$ECHO" --no-state "$@"
+}
+
+# wait_until COMMAND...
+wait_until()
+{
+    local tries
+    for ((tries = 0; tries < 1500; tries++)); do
+        "$@" && return 0
+        sleep 0.02
+    done
+    return 1
+}
+
+# until_out TEXT: it is in the output
+until_out()
+{
+    wait_until grep -qs -- "$1" "$work/out"
+}
+
+# threads N: it has so many: its vCPUs are there
+threads()
+{
+    [ "$(find "/proc/$PID/task" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)" -ge "$1" ]
+}
+
+# ended: by SIGTERM; sets STATUS
+ended()
+{
+    kill -TERM "$PID"
+    wait "$PID"
+    STATUS=$?
+    PID=
+}
+
+text=$(seq -s ' ' 1 2000)
+out=$(printf '%s!' "$text" | (vmm --append 'hello, guest' --serial stdio --no-reboot))
+tap_is "it boots with its command line, takes 8 KiB and gives them back; its end is told" "$? $out" "0 hello, guest
+$text"
+
+(vmm --append x --cpus 4) &
+PID=$!
+tap_check "without a serial line, with four processors" wait_until threads 5
+ended
+tap_is "until SIGTERM" "$STATUS" 0
+
+mkfifo "$work/in"
+(vmm --append again --serial stdio) <"$work/in" >"$work/out" 2>&1 &
+PID=$!
+exec 9>"$work/in"
+tap_check "it waits for its input" until_out again
+printf 'one!' >&9
+tap_check "a reset boots it again" until_out '^oneagain$'
+printf 'two' >&9
+tap_check "and it goes on" until_out '^two'
+exec 9>&-
+ended
+tap_is "also when its input has ended" "$STATUS $(tr '\n' ' ' <"$work/out")" "0 again oneagain two"
+
+(vmm --append x --serial stdio) >/dev/full </dev/null 2>"$work/err" &
+PID=$!
+wait_until threads 2
+ended
+tap_is "output that nobody takes does not end it" "$STATUS $(cat "$work/err")" "0 "
+
+head -c 100000 /dev/zero >"$work/none"
+out=$(timeout 60 "$VMM" run --memory 16M --kernel "$work/none" --no-state 2>&1)
+tap_is "a kernel that is none" "$? $out" "3 hawser-vmm: $work/none: is no kernel for x86; give a vmlinux with CONFIG_PVH"
+head -c 20M /dev/zero >"$work/large"
+out=$( (vmm --initrd "$work/large" 2>&1) )
+tap_is "a ramdisk that does not fit" "$? $out" \
+    "3 hawser-vmm: initrd: does not fit the guest's memory beside the kernel; give the guest more"
+tap_done

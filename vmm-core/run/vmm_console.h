@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A serial port on a pair of descriptors: what the guest writes waits here until it can be passed
+ * on, what comes from outside until the guest reads. One side is a vCPU's thread, the other the
+ * main loop's; neither waits for the other.
+ */
+#ifndef VMM_CONSOLE_H
+#define VMM_CONSOLE_H
+
+#include <qb/qbloop.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm-core/run/vmm_machine.h"
+
+struct vmm_console;
+
+/*
+ * On `in` and `out` (the caller's, not closed; -1: nothing there). A terminal at `in` is switched
+ * to single bytes and back at the end; Ctrl-] there calls `quit`. 0 or -errno.
+ */
+int vmm_console_new(qb_loop_t *loop, int in, int out, void (*quit)(void *context), void *context,
+                    struct vmm_console **ret_console);
+void vmm_console_free(struct vmm_console *console); /* NULL is allowed */
+
+/* From now on it speaks to this machine, or to none (NULL). Main loop only. */
+void vmm_console_set_machine(struct vmm_console *console, struct vmm_machine *machine);
+/* Callbacks of a machine (struct vmm_machine_callbacks). */
+bool vmm_console_put(struct vmm_console *console, uint8_t byte);
+void vmm_console_read(struct vmm_console *console);
+/* What the guest wrote so far is passed on now, as far as that is possible. */
+void vmm_console_flush(struct vmm_console *console);
+
+#endif

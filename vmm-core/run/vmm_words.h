@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command line of hawser-vmm: its verbs, options and texts. */
+#ifndef VMM_WORDS_H
+#define VMM_WORDS_H
+
+#include "common/hw_verb.h"
+
+extern const struct hw_program vmm_program;
+
+/* hawser-vmm run; the exit status. */
+int vmm_verb_run(struct hw_call *call);
+
+#endif
