@@ -4,7 +4,9 @@
 # shellcheck source=tests/tap.sh
 . "$(dirname "$0")/../tap.sh"
 
-[ -r /dev/kvm ] && [ -w /dev/kvm ] || tap_skip_all "no /dev/kvm that may be opened"
+if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
+    tap_skip_all "no /dev/kvm that may be opened"
+fi
 VMM=$HW_TOP_BUILDDIR/vmm-core/run/hawser-vmm
 ECHO=$HW_TOP_BUILDDIR/tests/guest/echo.elf
 work=$(mktemp -d) || exit 1
