@@ -67,7 +67,7 @@ static int load(struct kvm_guest *guest, struct saved *saved)
         rc = vmm_kvm_give(guest->kvm, &saved->vm_image, &shift, &what);
     if (rc == 0)
         rc = vmm_vcpu_give(guest->vcpu, &saved->image, &shift, &what);
-    if (rc < 0)
+    if (rc < 0 && what[0] != '\0')
         printf("# %s: %s\n", what, strerror(-rc));
     return rc;
 }
