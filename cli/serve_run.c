@@ -21,7 +21,7 @@
 #include "storage/sto_own.h"
 
 enum { CONNECT_EVERY_MS = 20, STOP_MS = 30000, RESTART_MS = 200, RESTART_MOST_MS = 10000 };
-enum { STEADY_MS = 10000 };
+enum { STEADY_MS = 10000, IMPATIENT_MS = 1000 };
 
 static int64_t now_ms(void)
 {
@@ -251,20 +251,43 @@ static void connect_to(struct cli_serve *serve)
 
 /* --- the end --- */
 
+/* It ends without having been released. */
+static void end_claimed(struct cli_serve *serve, enum hw_error_kind kind, int code,
+                        const char *reason)
+{
+    if (serve->wish.owned) {
+        (void)hw_error_set(&serve->error, kind, code, serve->name, reason,
+                           "see its owner with 'hawser lun show', then 'hawser lun release'");
+        serve->status = hw_error_exit_status(&serve->error);
+    }
+    (void)kill(serve->child, SIGKILL);
+    serve->stop_at_ms = 0;
+}
+
+/* The second time it is not waited for. Two signals at once are one wish: timeout(1) tells the
+ * process and its group. */
+static void stop_at_once(struct cli_serve *serve)
+{
+    if (serve->stop_at_ms != 0 && now_ms() - (serve->stop_at_ms - STOP_MS) >= IMPATIENT_MS)
+        end_claimed(serve, HW_ERROR_FAILED, EINTR, "is not released, as wished: it stays claimed");
+}
+
 static void stop(struct cli_serve *serve)
 {
     if (serve->child == 0) {
         end(serve, 0);
         return;
     }
-    if (serve->stopping || serve->control_fd < 0) { /* the second time, or it cannot hear */
-        (void)kill(serve->child, serve->stopping ? SIGKILL : SIGTERM);
-        serve->stopping = true;
-        serve->stop_at_ms = now_ms() + STOP_MS;
+    if (serve->stopping) {
+        stop_at_once(serve);
         return;
     }
     serve->stopping = true;
     serve->stop_at_ms = now_ms() + STOP_MS;
+    if (serve->control_fd < 0) { /* it cannot hear */
+        (void)kill(serve->child, SIGTERM);
+        return;
+    }
     if (!serve->json)
         (void)fprintf(serve->call->err, "%s: ends%s\n", serve->name,
                       serve->wish.owned ? ", and releases the LUN" : "");
@@ -274,12 +297,11 @@ static void stop(struct cli_serve *serve)
 
 static void too_late(struct cli_serve *serve)
 {
-    (void)hw_error_setf(&serve->error, HW_ERROR_TIMED_OUT, ETIMEDOUT, serve->name,
-                        "see its owner with 'hawser lun show', then 'hawser lun release'",
-                        "was not released within %d s: it stays claimed", STOP_MS / 1000);
-    serve->status = HW_ERROR_TIMED_OUT;
-    (void)kill(serve->child, SIGKILL);
-    serve->stop_at_ms = 0;
+    char reason[64];
+
+    (void)snprintf(reason, sizeof(reason), "was not released within %d s: it stays claimed",
+                   STOP_MS / 1000);
+    end_claimed(serve, HW_ERROR_TIMED_OUT, ETIMEDOUT, reason);
 }
 
 static void read_signals(struct cli_serve *serve)

@@ -99,6 +99,30 @@ opened_again()
     [ "$(grep -c 'open: requests pass' serve.out)" -gt "$1" ]
 }
 
+# Signals that end it: two at once are one, the second one after a while does not wait.
+signals()
+{
+    # shellcheck disable=SC2046
+    serve n1 "$url" $(as 1 240)
+    says 'open: requests pass'
+    kill -INT "$SERVE_PID"
+    serve_ends INT
+    tap_is "two signals at once are one: it ends in order" "$STATUS" 0
+    show >show.out 2>&1
+    tap_check "and has released the LUN" grep -qiE 'free|nobody' show.out
+    # shellcheck disable=SC2046
+    serve n1 "$url" $(as 1 272)
+    says 'open: requests pass'
+    kill -STOP "$TGT_PID"
+    kill -INT "$SERVE_PID"
+    sleep 1.2 # what is measured: a second one that comes later
+    serve_ends INT
+    kill -CONT "$TGT_PID"
+    tap_is "while the target hangs a second one does not wait" "$STATUS $(grep -c 'is not released, as wished: it stays claimed; ' serve.out)" "1 1"
+    show >show.out 2>&1
+    tap_check "and leaves it claimed" grep -q 'node 1' show.out
+}
+
 # The block is used up, and somebody else owned the LUN before the next one is taken: nothing goes on.
 owned_in_between()
 {
@@ -173,6 +197,7 @@ main()
     a_file
     a_shared_lun
     owned_in_between
+    signals
     tap_done
 }
 
