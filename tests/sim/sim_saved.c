@@ -126,6 +126,10 @@ static enum vmm_restore_mode any_mode(struct schedule *schedule)
 {
     uint64_t what = hw_prng_below(&schedule->world.prng, 100);
 
+    if (schedule->troubles == 0)
+        return schedule->discard ? VMM_RESTORE_DISCARD
+               : schedule->cold  ? VMM_RESTORE_COLD
+                                 : VMM_RESTORE_EAGER;
     if (schedule->cold && what < 90)
         return VMM_RESTORE_COLD;
     if (what < 45)
@@ -156,12 +160,7 @@ static void next_owner(struct schedule *schedule)
     }
     if (schedule->troubles != 0 && chance(schedule, 3) && give_back(schedule))
         return;
-    if (schedule->troubles != 0)
-        (void)saved_start(world, any_mode(schedule));
-    else
-        (void)saved_start(world, schedule->discard ? VMM_RESTORE_DISCARD
-                                 : schedule->cold  ? VMM_RESTORE_COLD
-                                                   : VMM_RESTORE_EAGER);
+    (void)saved_start(world, any_mode(schedule));
     schedule->cold = schedule->discard = false;
 }
 
@@ -245,8 +244,7 @@ static void idle(struct schedule *schedule)
         if (schedule->troubles != 0 && chance(schedule, 6))
             saved_go_on(owner, true);
         else
-            (void)saved_start(world,
-                              schedule->troubles != 0 ? any_mode(schedule) : VMM_RESTORE_EAGER);
+            (void)saved_start(world, any_mode(schedule));
     } else if (saved_runs(owner) && !owner->saving) {
         saved_save(owner, chance(schedule, 2));
     }
@@ -278,20 +276,29 @@ static void step(struct schedule *schedule)
         idle(schedule);
 }
 
+/* A fault from before has frozen it while it loads on, or what it needs is damaged. */
+static void thaw(struct saved_process *process, unsigned waits)
+{
+    if (waits % 64 == 0)
+        saved_kill(process); /* it had its chances to go on */
+    else if (waits % 16 == 0)
+        saved_go_on(process, false);
+}
+
 /* Steps without troubles until the owner's guest runs and nothing is being saved. */
 static bool settle(struct schedule *schedule, unsigned starts)
 {
     struct saved_world *world = &schedule->world;
 
-    for (unsigned i = 0, last = world->numbers + starts; i < CALM_STEPS; i++) {
+    for (unsigned i = 0, frozen = 0, last = world->numbers + starts; i < CALM_STEPS; i++) {
         struct saved_process *owner = world->owner;
 
         if (world->broken[0] != '\0')
             return false;
         if (owner != NULL && saved_runs(owner) && !owner->saving && !saved_is_frozen(owner))
             return true;
-        if (owner != NULL && saved_is_frozen(owner) && i % 16 == 15)
-            saved_kill(owner); /* it had its chance to go on */
+        if (owner != NULL && saved_is_frozen(owner))
+            thaw(owner, ++frozen);
         step(schedule);
         if (world->numbers > last)
             break;
@@ -309,6 +316,7 @@ static void calm(struct schedule *schedule)
 
     saved_say(world, "the faults end");
     schedule->troubles = 0;
+    schedule->cold = schedule->discard = false;
     world->disk->down = false;
     world->disk->unreadable = UINT64_MAX;
     world->disk->reject_op = world->disk->fail_op = world->disk->lose_op = 0;
