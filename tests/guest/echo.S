@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A guest that boots by PVH: it writes its command line and a new line on the first serial port,
- * gives back each byte that it is sent, and at '!' lets the processor shut down.
+ * gives back each byte that it is sent, at '!' lets the processor shut down, and at '?' pulls its
+ * reset line by the keyboard controller.
  */
 	.section .note.Xen, "a", @note
 	.long	4, 4, 18		/* PHYS32_ENTRY */
@@ -30,10 +31,16 @@ _start:
 	inb	%dx, %al
 	cmpb	$'!', %al
 	je	4f
+	cmpb	$'?', %al
+	je	6f
 	call	write
 	jmp	3b
 4:	lidt	none
 	ud2
+
+6:	movb	$0xfe, %al
+	outb	%al, $0x64
+	hlt
 
 write:					/* the byte in al, when there is room */
 	movl	%eax, %ecx

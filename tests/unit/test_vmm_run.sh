@@ -69,11 +69,13 @@ exec 9>"$work/in"
 tap_check "it waits for its input" until_out again
 printf 'one!' >&9
 tap_check "a reset boots it again" until_out '^oneagain$'
-printf 'two' >&9
-tap_check "and it goes on" until_out '^two'
+printf 'two?' >&9
+tap_check "so does one by the keyboard controller" until_out '^twoagain$'
+printf 'three' >&9
+tap_check "and it goes on" until_out '^three'
 exec 9>&-
 ended
-tap_is "also when its input has ended" "$STATUS $(tr '\n' ' ' <"$work/out")" "0 again oneagain two"
+tap_is "also when its input has ended" "$STATUS $(tr '\n' ' ' <"$work/out")" "0 again oneagain twoagain three"
 
 (vmm --append x --serial stdio) >/dev/full </dev/null 2>"$work/err" &
 PID=$!

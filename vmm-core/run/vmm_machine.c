@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UART_PORT = 0x3f8, UART_GSI = 4 };
+#include "vmm-core/machine/vmm_i8042.h"
+
+enum { UART_PORT = 0x3f8, UART_GSI = 4, KEYBOARD_GSI = 1 };
 
 static int no_memory(struct hw_error *error)
 {
@@ -108,6 +110,22 @@ static int add_uart(struct vmm_machine *machine)
     return rc;
 }
 
+static void pulled_reset(void *context)
+{
+    end_with(context, VMM_MACHINE_RESET, "by the keyboard controller");
+}
+
+static int add_i8042(struct vmm_machine *machine)
+{
+    const struct vmm_line line = { set_line, machine, KEYBOARD_GSI };
+    struct vmm_dev *device = &machine->devices[machine->device_count];
+    int rc = vmm_i8042_new(machine->bus, &line, pulled_reset, machine, device);
+
+    if (rc == 0)
+        machine->device_count++;
+    return rc;
+}
+
 static int add_vcpus(struct vmm_machine *machine, struct hw_error *error)
 {
     const struct vmm_vcpu_callbacks callbacks = { exited, broken, machine };
@@ -130,7 +148,7 @@ static int make(struct vmm_machine *machine, int kvm_fd, struct hw_error *error)
     if (rc < 0)
         return rc;
     machine->bus = vmm_bus_new();
-    if (machine->bus == NULL || add_uart(machine) < 0)
+    if (machine->bus == NULL || add_uart(machine) < 0 || add_i8042(machine) < 0)
         return no_memory(error);
     return add_vcpus(machine, error);
 }

@@ -27,7 +27,7 @@ struct vmm_machine_config {
 
 /* Why a machine stands without having been asked to. */
 enum vmm_machine_end {
-    VMM_MACHINE_RESET,  /* the guest reset itself, or gave up (triple fault) */
+    VMM_MACHINE_RESET, /* the guest reset itself (keyboard controller), or gave up (triple fault) */
     VMM_MACHINE_BROKEN, /* KVM cannot go on */
 };
 
