@@ -210,7 +210,7 @@ static void drained(struct sv_job *job, enum sto_rc rc)
     done(server, &server->draining, NULL, &error);
 }
 
-static bool in_flight(const struct sv_server *server)
+bool server_in_flight(const struct sv_server *server)
 {
     for (unsigned i = 0; i < server->config->disk_count; i++)
         if (server_disk_in_flight(server->disks[i]) > 0)
@@ -220,7 +220,7 @@ static bool in_flight(const struct sv_server *server)
 
 void server_check_orders(struct sv_server *server)
 {
-    if (!server->draining.pending || server->drain_job.running || in_flight(server))
+    if (!server->draining.pending || server->drain_job.running || server_in_flight(server))
         return;
     server->drain_lun = 0;
     flush_next(server);

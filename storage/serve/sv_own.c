@@ -124,8 +124,10 @@ static void set_told(struct sv_server *server, const struct sto_set_action *acti
         break;
     case STO_SET_IDLE: /* given, or refused */
         server->granted = false;
-        if (action->reason == STO_OWN_REASON_NONE || action->reason == STO_OWN_REASON_RELEASED)
+        if (action->reason == STO_OWN_REASON_NONE || action->reason == STO_OWN_REASON_RELEASED) {
+            server->gave = true;
             server_owning_done(server, NULL);
+        }
         break;
     case STO_SET_LOST:
     case STO_SET_CLAIMING:
@@ -187,6 +189,11 @@ static int may_claim(struct sv_server *server, struct hw_error *error)
         return hw_error_set(error, HW_ERROR_REFUSED, EALREADY, "acquire",
                             "the LUNs are owned already, or on the way",
                             "hand over or release them first");
+    /* whoever had them since may have written: what was asked for before must not follow */
+    if (server->gave && server_in_flight(server))
+        return hw_error_set(error, HW_ERROR_REFUSED, EBUSY, "acquire",
+                            "requests of a guest wait since before the LUNs were given up",
+                            "end that guest, or this process");
     for (unsigned i = 0; i < server->set_count; i++) {
         uint32_t used = sto_own_generation(sto_owner_machine(set_owner(server, i)));
 
@@ -214,6 +221,7 @@ int server_claim(struct sv_server *server, struct hw_error *error)
     if (rc < 0)
         return rc;
     server->granted = true;
+    server->gave = false;
     if (server->lease != NULL)
         sv_lease_set_generation(server->lease, server->grant.generation);
     if (server->set_count == 0) {

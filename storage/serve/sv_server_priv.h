@@ -53,6 +53,7 @@ struct sv_server {
 
     struct sto_own_grant grant; /* wanted or held; generation 0: none */
     bool granted;               /* the set was started under it */
+    bool gave;                  /* the LUNs were owned, and given up in order */
     bool claim_waits;           /* start as soon as all LUNs are known */
 
     bool has_state, saved_ready;
@@ -115,6 +116,8 @@ int64_t server_confirmed_ns(const struct sv_server *server);
 void server_order(void *context, const struct sv_command *command, struct sv_asker asker);
 /* Something an order may have waited for: is it done? */
 void server_check_orders(struct sv_server *server);
+/* Is any request of a guest taken and not answered? */
+bool server_in_flight(const struct sv_server *server);
 /* The pending ownership order is done, or failed. */
 void server_owning_done(struct sv_server *server, const struct hw_error *error);
 /* The saved state was looked at. */

@@ -86,6 +86,29 @@ all_or_none()
     tap_check "and served" drive_both
 }
 
+# Given up in order, while the guest goes on: another node may write now, and what waits must not follow that.
+given_up()
+{
+    local before
+    tap_check "both are handed over" ask '{"command":"hand-over"}'
+    (drive 5) >/dev/null 2>&1 &
+    DRIVE_PID=$!
+    wait_until 10 waiting
+    hawser 2 takeover 1 80 >/dev/null 2>&1
+    hawser 2 takeover 5 80 >/dev/null 2>&1
+    hawser 2 release 1 96 >/dev/null 2>&1
+    hawser 2 release 5 96 >/dev/null 2>&1
+    before=$(sha256sum disk1 disk5)
+    tap_is "the LUNs are not claimed again for a guest that waits since before" \
+        "$(answers '.error | .object + ": " + .reason' '{"command":"acquire","generation":112}')" \
+        'acquire: requests of a guest wait since before the LUNs were given up'
+    tap_is "nothing that waited is written" "$(sha256sum disk1 disk5)" "$before"
+    pkill -P "$DRIVE_PID"
+    wait "$DRIVE_PID"
+    tap_check "without that guest they are" wait_until 10 ask '{"command":"acquire","generation":112}'
+    tap_check "and served" drive_both
+}
+
 used_up()
 {
     [ "$(answers '[.luns[] | select(.state == "lost")] | length' '{"command":"status"}')" -gt 0 ]
@@ -107,10 +130,10 @@ goes_on()
     tap_check "its sessions are lost until a block is used up" use_up
     (drive_both) >drive.out 2>&1 &
     DRIVE_PID=$!
-    tap_check "all go on under the next grant" ask '{"command":"acquire","generation":96}'
+    tap_check "all go on under the next grant" ask '{"command":"acquire","generation":144}'
     wait "$DRIVE_PID"
     tap_is "a guest that waited goes on" "$?" 0
-    tap_is "both LUNs are under that grant" "$(answers '[.luns[] | .generation >= 96] | all' '{"command":"status"}')" true
+    tap_is "both LUNs are under that grant" "$(answers '[.luns[] | .generation >= 144] | all' '{"command":"status"}')" true
 }
 
 # waiting: requests of a guest that wait behind the gates
@@ -128,12 +151,12 @@ does_not_go_on()
     DRIVE_PID=$!
     tap_check "used up again, a guest waits" wait_until 10 waiting
     for lun in 1 5; do
-        hawser 2 takeover "$lun" 128 >/dev/null 2>&1
-        hawser 2 release "$lun" 144 >/dev/null 2>&1
+        hawser 2 takeover "$lun" 176 >/dev/null 2>&1
+        hawser 2 release "$lun" 192 >/dev/null 2>&1
     done
     before=$(sha256sum disk1 disk5)
     tap_is "another node had both meanwhile: they are not claimed under the next grant" \
-        "$(answers '.error.reason' '{"command":"acquire","generation":160}' | grep -cE 'was taken away|were lost to another owner')" 1
+        "$(answers '.error.reason' '{"command":"acquire","generation":208}' | grep -cE 'was taken away|were lost to another owner')" 1
     tap_is "nothing that waited is written" "$(sha256sum disk1 disk5)" "$before"
     kill "$DRIVE_PID"
     stop
@@ -142,24 +165,25 @@ does_not_go_on()
 one_lost()
 {
     start
-    ask '{"command":"acquire","generation":192}'
-    hawser 2 takeover 5 208 >/dev/null 2>&1
+    ask '{"command":"acquire","generation":240}'
+    hawser 2 takeover 5 256 >/dev/null 2>&1
     tap_check "one is taken over: the gate shuts for both" wait_until 30 status_is '.gate' dead
     tap_is "the other is still reserved: nobody else's writes get in" "$(owner 1)" 1
     tap_is "it does not come back under a new grant" \
-        "$(answers '.error.reason' '{"command":"acquire","generation":224}')" \
+        "$(answers '.error.reason' '{"command":"acquire","generation":272}')" \
         'were lost to another owner while this process had them'
     stop
 }
 
 main()
 {
-    lab_need sgdisk jq
+    lab_need sgdisk jq pkill
     lab_begin 64 "$@"
     ns_run n1 "$HAWSER" lun init "$(url 1)" --max-memory 16M --cluster "$LAB_CLUSTER" >/dev/null 2>&1
     ns_run n1 "$HAWSER" lun init "$(url 5)" --max-memory 16M --cluster "$LAB_CLUSTER" >/dev/null 2>&1
     SECTORS=$(sgdisk -i 2 disk1 | awk '/Partition size/ { print $3 }')
     all_or_none
+    given_up
     goes_on
     does_not_go_on
     one_lost
