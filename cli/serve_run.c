@@ -144,6 +144,9 @@ static void gate(struct cli_serve *serve, const char *state, const char *reason)
 {
     if (strcmp(state, "open") == 0 && !serve->shown) {
         serve->shown = true;
+        /* a saved state of later on is not what was given up */
+        serve->wish.discard_state = false;
+        (void)cli_serve_command(&serve->wish, &serve->paths, &serve->command);
         if (serve->json)
             (void)fprintf(serve->call->out, "{\"event\":\"serving\",\"socket\":\"%s\"}\n",
                           serve->paths.disk);

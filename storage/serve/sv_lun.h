@@ -60,6 +60,7 @@ void sv_lun_abandon(struct sv_lun *lun, struct sto_request *request);
 void sv_lun_set_deadline(struct sv_lun *lun, const _Atomic int64_t *until_ns);
 
 struct sto_lun *sv_lun_access(const struct sv_lun *lun);           /* borrowed */
+const char *sv_lun_wwid(const struct sv_lun *lun);                 /* once SV_LUN_KNOWN was told */
 const char *sv_lun_name(const struct sv_lun *lun);                 /* in messages */
 const struct sto_facts *sv_lun_facts(const struct sv_lun *lun);    /* NULL: not known */
 const struct sto_layout *sv_lun_layout(const struct sv_lun *lun);  /* NULL: not read */

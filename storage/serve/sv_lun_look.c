@@ -105,6 +105,8 @@ static void known(void *context, int rc, const struct sto_facts *facts,
     else if (rc < 0)
         own_error = *error;
     lun->named = lun->named || rc == 0;
+    if (facts != NULL)
+        memcpy(lun->wwid, facts->wwid, sizeof(lun->wwid));
     if (rc == 0 && lun->owner != NULL && facts->read_only)
         rc = sto_own_reason_error(sto_lun_name(lun->lun), STO_OWN_REASON_READ_ONLY, 0, "",
                                   &own_error);
@@ -244,6 +246,11 @@ static int check_window(const struct sv_lun *lun, const struct sto_window *windo
             error, HW_ERROR_REFUSED, EINVAL, sto_lun_name(lun->lun), "choose multiples of it",
             "the part wanted does not fit its blocks of %u bytes", (unsigned)facts->block_bytes);
     return 0;
+}
+
+const char *sv_lun_wwid(const struct sv_lun *lun)
+{
+    return lun->wwid;
 }
 
 int sv_lun_window(const struct sv_lun *lun, const struct sto_url *url,

@@ -16,6 +16,7 @@ struct sv_lun {
     struct sto_gate *gate;    /* without */
     int presence_fd, wwid_fd; /* the name of its URL, and the socket for that of its WWID */
     bool named;               /* wwid_fd bears it */
+    char wwid[sizeof(((struct sto_facts *)0)->wwid)]; /* known also while the size is not */
     bool want_layout, laid;
     struct sto_layout layout;
     struct sto_op op; /* the look's login */

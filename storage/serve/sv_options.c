@@ -200,6 +200,9 @@ static int take_leases(const struct hw_call *call, struct sv_config *config, str
         return -EINVAL;
     config->deadman_ms = (uint32_t)deadman_ms;
     config->store_ms = (uint32_t)store_ms;
+    if (deadman_ms == 0 && hw_option_given(call, "feed"))
+        return usage(error, "--feed", "is given without a lease that they prolong",
+                     "add --deadman-ms");
     if (config->lease == SV_LEASE_MEMBER && deadman_ms != 0 && config->feed[0] == '\0' &&
         config->feed_fd < 0)
         return usage(error, "--deadman-ms", "is given without feeds: nothing would ever be written",

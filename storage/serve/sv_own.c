@@ -172,7 +172,7 @@ static int make_set(struct sv_server *server, struct hw_error *error)
         if (!sv_lun_reserves(server->luns[i].lun))
             continue;
         server->set_luns[count] = i;
-        wwids[count++] = sv_lun_facts(server->luns[i].lun)->wwid;
+        wwids[count++] = sv_lun_wwid(server->luns[i].lun);
     }
     server->set_count = count;
     if (count > 0 && sto_set_init(&server->set, wwids, count) < 0)

@@ -59,9 +59,15 @@ int back_set_mem_table(struct vh_conn *conn, struct vh_msg *msg)
                                                "share=on)");
     vh_mem_unref(conn->mem);
     conn->mem = mem;
-    for (unsigned i = 0; i < VH_QUEUES; i++)
-        if (conn->queues[i].placed && back_place(&conn->queues[i]) < 0)
-            conn->queues[i].started = conn->queues[i].running = false;
+    for (unsigned i = 0; i < VH_QUEUES; i++) {
+        struct vh_queue *queue = &conn->queues[i];
+
+        /* Requests of it may be with the owner, and are answered into the ring: what is under way
+         * ends with the connection, and a ring is never set up anew beside it. */
+        if (queue->placed && back_place(queue) < 0 && (queue->started || queue->running))
+            return bad_table(conn, "its memory table takes a queue away that it uses; stop the "
+                                   "queue first");
+    }
     return 0;
 }
 
@@ -105,7 +111,7 @@ int back_set_inflight(struct vh_conn *conn, struct vh_msg *msg)
     hw_auto_close int fd = vh_msg_take_fd(msg, 0);
 
     for (unsigned i = 0; i < VH_QUEUES; i++)
-        if (conn->queues[i].running)
+        if (conn->queues[i].running || conn->outstanding > 0)
             return -EPROTO;
     if (fd < 0 || msg->size < INFLIGHT_BYTES ||
         vh_inflight_map(&conn->inflight, fd, vh_msg_get_u64(msg, 8), vh_msg_get_u64(msg, 0),

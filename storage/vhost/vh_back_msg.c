@@ -82,8 +82,8 @@ static int set_vring_num(struct vh_conn *conn, const struct vh_msg *msg)
     const uint32_t size = vh_msg_get_u32(msg, 4);
 
     /* started but waiting for the other front end: it was placed with the size that it has */
-    if (msg->size < 8 || queue == NULL || queue->running || queue->started || size == 0 ||
-        size > VH_QUEUE_SIZE_MAX || (size & (size - 1)) != 0)
+    if (msg->size < 8 || queue == NULL || queue->running || queue->started ||
+        queue->ring.in_use > 0 || size == 0 || size > VH_QUEUE_SIZE_MAX || (size & (size - 1)) != 0)
         return -EPROTO;
     queue->ring.size = (uint16_t)size;
     queue->placed = false;

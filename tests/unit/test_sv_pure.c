@@ -97,6 +97,7 @@ static void refuses_options(void)
     refused(READ("--lun", "file:/x,socket=/run/a", "--deadman-ms", "2000"), "--deadman-ms");
     refused(READ("--lun", "file:/x,socket=/run/a", "--lease", "other"), "--lease");
     refused(READ("--lun", "file:/x,socket=/run/a", "--feed", "fd:x"), "--feed");
+    refused(READ("--lun", "file:/x,socket=/run/a", "--feed", "fd:5"), "--feed");
     refused(READ("--lun", "file:/x,socket=/run/a", "--control", "/run/d"), "--control");
     CU_ASSERT_EQUAL(error.kind, HW_ERROR_USAGE);
 }

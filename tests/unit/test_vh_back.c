@@ -646,6 +646,42 @@ static void waiting_queue_keeps_its_size(void)
     end();
 }
 
+/*
+ * A memory table without the ring of a queue that runs: set up anew with another size and in-flight
+ * region beside requests that are out, their answers would be written behind that region's end.
+ */
+static void keeps_a_running_queue(void)
+{
+    const uint64_t kick = 0;
+    int memory_fd = memfd_create("unit", MFD_CLOEXEC);
+    int event = eventfd(0, EFD_NONBLOCK);
+
+    begin();
+    CU_ASSERT_EQUAL(ftruncate(memory_fd, 8192), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        int fd = raw_connect();
+
+        raw_setup(fd, memory_fd);
+        if (i == 0)
+            CU_ASSERT_EQUAL(say(fd, VH_SET_VRING_KICK, &kick, sizeof(kick), event), 0);
+        settle();
+        told_words = 0;
+        CU_ASSERT_EQUAL(say_table(fd, 4096, 0, memory_fd), 0);
+        if (i == 0) {
+            CU_ASSERT_TRUE(closed(fd));
+            CU_ASSERT_PTR_NOT_NULL(strstr(told_text, "takes a queue away"));
+        } else { /* one that does not run only has to be placed again */
+            settle();
+            CU_ASSERT_EQUAL(vh_back_stats(back).clients, 1);
+        }
+        close(fd);
+        settle();
+    }
+    close(event);
+    close(memory_fd);
+    end();
+}
+
 /* Kicks and calls go through eventfds and nothing else. */
 static void only_eventfds(void)
 {
@@ -742,6 +778,7 @@ const struct unit_case unit_cases[] = {
     { "wrong messages end their connection and no other", hostile_messages },
     { "who cannot be served is told why, once", says_why },
     { "a queue that waits for its turn keeps its size and base", waiting_queue_keeps_its_size },
+    { "a queue that runs is not taken away", keeps_a_running_queue },
     { "what is no eventfd is no kick and no call", only_eventfds },
     { "without memory nothing is made, and requests fail", lacks_memory },
     { "the in-flight region in both sizes", inflight_in_both_sizes },
