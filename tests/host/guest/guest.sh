@@ -8,16 +8,17 @@
 . /tests/owner.sh
 . /tests/migration.sh
 
-# within SECONDS COMMAND...: repeats the command until it succeeds; fails when the time is up.
+# within SECONDS COMMAND...: repeats the command until it succeeds; fails when the time is up. (In a
+# shell of its own: the command may call it too.)
 within()
-{
+(
     within_end=$(($(cut -d. -f1 /proc/uptime) + $1))
     shift
     until "$@"; do
-        [ "$(cut -d. -f1 /proc/uptime)" -lt "$within_end" ] || return 1
+        [ "$(cut -d. -f1 /proc/uptime)" -lt "$within_end" ] || exit 1
         sleep 0.05
     done
-}
+)
 
 # reachable ADDRESS: whether the host answers on the network.
 reachable()
