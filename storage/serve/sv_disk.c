@@ -241,7 +241,7 @@ static void watch(void *context, int fd, short events)
 
     if (events == 0)
         (void)qb_loop_poll_del(loop, fd);
-    else
+    else if (qb_loop_poll_mod(loop, QB_LOOP_HIGH, fd, events, disk, ready) < 0)
         (void)qb_loop_poll_add(loop, QB_LOOP_HIGH, fd, events, disk, ready);
 }
 

@@ -34,6 +34,11 @@ int vh_back_new(int listener, size_t owner_bytes, const struct vh_back_callbacks
 
     if (back == NULL)
         return -ENOMEM;
+    back->more_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (back->more_fd < 0) {
+        free(back);
+        return -ENOMEM;
+    }
     back->listener = listener;
     back->owner_bytes = owner_bytes;
     back->callbacks = *callbacks;
@@ -112,6 +117,9 @@ void vh_back_free(struct vh_back *back)
     }
     if (back->listening)
         back_watch(back, back->listener, 0);
+    if (back->ready)
+        back_watch(back, back->more_fd, 0);
+    (void)close(back->more_fd);
     (void)close(back->listener);
     free(back);
 }
@@ -166,6 +174,7 @@ void vh_back_ready(struct vh_back *back, const struct vh_blk_device *device)
 {
     back->device = *device;
     back->ready = true;
+    back_watch(back, back->more_fd, POLLIN);
     back_settle(back);
 }
 
@@ -216,10 +225,13 @@ static bool stopping(const struct vh_conn *conn)
     return false;
 }
 
-/* Messages until there are none, or one has to wait for a ring to be drained. */
+/*
+ * Messages until there are none, or one has to wait for a ring to be drained. After some the rest
+ * waits in the socket, which stays ready: who streams messages keeps nothing else out.
+ */
 static void talk(struct vh_conn *conn)
 {
-    while (conn->fd >= 0 && !stopping(conn)) {
+    for (unsigned i = 0; i < BACK_TURN_MESSAGES && conn->fd >= 0 && !stopping(conn); i++) {
         int rc = vh_msg_receive(&conn->reader, conn->fd);
 
         if (rc == 1) {
@@ -233,6 +245,23 @@ static void talk(struct vh_conn *conn)
             return;
         }
         back_settle(conn->back);
+    }
+}
+
+static void run_more(struct vh_back *back)
+{
+    eventfd_t count;
+
+    (void)eventfd_read(back->more_fd, &count);
+    for (unsigned i = 0; i < VH_CLIENTS; i++) {
+        for (unsigned k = 0; k < VH_QUEUES; k++) {
+            struct vh_queue *queue = &back->conns[i].queues[k];
+            const bool more = queue->more;
+
+            queue->more = false;
+            if (more)
+                back_ring_run(queue);
+        }
     }
 }
 
@@ -250,16 +279,24 @@ void vh_back_service(struct vh_back *back, int fd, short revents)
     struct vh_queue *queue;
     eventfd_t count;
 
-    (void)revents;
     if (fd == back->listener) {
         accept_one(back);
         return;
     }
+    if (fd == back->more_fd) {
+        run_more(back);
+        return;
+    }
     for (unsigned i = 0; i < VH_CLIENTS; i++) {
-        if (back->conns[i].fd == fd && fd >= 0) {
-            talk(&back->conns[i]);
-            return;
-        }
+        struct vh_conn *conn = &back->conns[i];
+
+        if (conn->fd != fd || fd < 0)
+            continue;
+        if (!stopping(conn))
+            talk(conn);
+        else if ((revents & (POLLHUP | POLLERR)) != 0)
+            back_drop(conn, words(-ECONNRESET));
+        return;
     }
     queue = find_kick(back, fd);
     if (queue != NULL && eventfd_read(fd, &count) == 0)
@@ -278,6 +315,7 @@ static void let_talk(struct vh_back *back)
             if (!queue->stopping || queue->ring.in_use > 0)
                 continue;
             queue->stopping = false;
+            back_watch(back, conn->fd, POLLIN);
             if (back_stopped(queue) < 0) {
                 back_drop(conn, "it does not read its answers");
                 break;

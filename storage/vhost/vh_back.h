@@ -37,7 +37,8 @@ struct vh_back_callbacks {
     void (*request)(void *context, struct vh_request *request);
     /* Nobody wants its answer any more: its front end is gone. vh_request_done() is still due. */
     void (*abandon)(void *context, struct vh_request *request);
-    /* Watch this descriptor for poll(2) `events` (0: no more) and call vh_back_service(). */
+    /* Watch this descriptor for poll(2) `events` (0: no more) instead of those before, and call
+     * vh_back_service(). */
     void (*watch)(void *context, int fd, short events);
     /* A front end came (`connected`), went, or did something wrong: in words, for the log. */
     void (*tell)(void *context, bool connected, const char *text);

@@ -125,7 +125,8 @@ static int get_vring_base(struct vh_conn *conn, const struct vh_msg *msg)
     queue->started = false;
     if (!queue->running)
         return back_stopped(queue);
-    queue->stopping = true; /* answered when it is drained: vh_back_flush() */
+    queue->stopping = true;                    /* answered when it is drained: vh_back_flush() */
+    back_watch(conn->back, conn->fd, POLLPRI); /* what it says waits; that it dies is seen */
     return 0;
 }
 

@@ -9,7 +9,10 @@
 #include "storage/vhost/vh_back.h"
 #include "storage/vhost/vh_msg.h"
 
-enum { VH_CLIENTS = 2 };
+enum {
+    VH_CLIENTS = 2,
+    BACK_TURN_MESSAGES = 64, /* of one connection, before the owner's loop turns again */
+};
 
 struct vh_conn;
 
@@ -18,6 +21,7 @@ struct vh_queue {
     struct vh_conn *conn;
     int kick_fd, call_fd;
     bool placed, enabled, started, running, stopping, answered;
+    bool more; /* its turn ended before its chains did */
     uint16_t base;
     uint64_t desc_addr, avail_addr, used_addr, log_addr;
     uint32_t flags;
@@ -52,6 +56,7 @@ struct back_request {
 
 struct vh_back {
     int listener;
+    int more_fd; /* an eventfd of ours: a queue has more */
     size_t owner_bytes;
     struct vh_back_callbacks callbacks;
     bool ready, held, listening;
@@ -94,7 +99,7 @@ int back_set_inflight(struct vh_conn *conn, struct vh_msg *msg);
 
 /* Start the queue's ring on the active connection. */
 void back_ring_start(struct vh_queue *queue);
-/* Take what is there. */
+/* Take what is there, at most as many chains as the ring holds; what is more, in the next turn. */
 void back_ring_run(struct vh_queue *queue);
 /* All started rings of the active connection. */
 void back_run_all(struct vh_back *back);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 /* A deliberate fault, only ever built into a test binary: a guest that moves must lose what it
  * read. */
@@ -153,31 +154,51 @@ static bool may_take(const struct vh_queue *queue)
            queue->conn == queue->conn->back->active;
 }
 
+/* One chain of the ring. False: there is none, or the ring is broken. */
+static bool take_one(struct vh_queue *queue)
+{
+    struct vh_back *back = queue->conn->back;
+    struct vh_chain chain;
+    int rc = vh_ring_pop(&queue->ring, &chain);
+
+    if (rc == -EPROTO) {
+        if (queue->kick_fd >= 0)
+            queue->started = false;
+        back->callbacks.tell(back->callbacks.context, true, "its queue is broken, and stopped");
+        return false;
+    }
+    if (rc == -EBADMSG) {
+        back->stats.refused++;
+        answer(queue, chain.head, NULL, VH_BLK_IOERR, 0);
+    } else if (rc != 0) {
+        serve(queue, &chain);
+    }
+    return rc != 0;
+}
+
+/*
+ * A guest that fills its ring while it is served (requests that are answered at once) must keep
+ * nothing else out: a turn takes what one ring holds.
+ */
 void back_ring_run(struct vh_queue *queue)
 {
-    struct vh_chain chain;
-    int rc = 1;
+    bool had = true;
+    unsigned left = queue->ring.size;
 
-    while (may_take(queue) && rc != 0) {
+    while (may_take(queue) && had) {
         vh_ring_want_kicks(&queue->ring, false);
-        while (may_take(queue) && (rc = vh_ring_pop(&queue->ring, &chain)) != 0) {
-            if (rc == -EPROTO) {
-                if (queue->kick_fd >= 0)
-                    queue->started = false;
-                queue->conn->back->callbacks.tell(queue->conn->back->callbacks.context, true,
-                                                  "its queue is broken, and stopped");
-                return;
-            }
-            if (rc == -EBADMSG) {
-                queue->conn->back->stats.refused++;
-                answer(queue, chain.head, NULL, VH_BLK_IOERR, 0);
-            } else {
-                serve(queue, &chain);
-            }
+        while (may_take(queue) && left > 0 && (had = take_one(queue)))
+            left--;
+        if (had && left == 0 && may_take(queue)) {
+            queue->more = true; /* no kick is needed: we come back */
+            (void)eventfd_write(queue->conn->back->more_fd, 1);
+            return;
         }
+        if (!may_take(queue) && !had)
+            return;
         vh_ring_want_kicks(&queue->ring, true);
-        if (rc == 0 && may_take(queue)) /* one that came before we asked to be told */
-            rc = vh_ring_has_more(&queue->ring);
+        if (!had && may_take(queue)) /* one that came before we asked to be told */
+            had = vh_ring_has_more(&queue->ring);
     }
 }
 

@@ -4,7 +4,7 @@
  * storage/vhost/vh_back_mem, storage/vhost/vh_back_ring on one side, storage/vhost/vh_front,
  * storage/vhost/vh_front_msg, storage/vhost/vh_drive on the other. The owner of the back end is a
  * disk in memory that answers at once, or when the test says so.
- * (over 400: both ends of each case are made of the same few players)
+ * (over 800: both ends of each case are made of the same few players)
  */
 #include <config.h>
 
@@ -47,6 +47,8 @@ static unsigned told_words;
 static char told_text[200];
 static struct vh_request *held[HELD];
 static uint64_t order_seen[HELD];
+static unsigned refills;  /* so many requests come while others are served */
+static int drive_call_fd; /* of the last player: the first that a driver watches */
 static struct player one, two;
 
 /* --- the owner --- */
@@ -67,6 +69,8 @@ static void carry_out(struct vh_request *request)
     vh_request_done(request, VH_BLK_OK, true);
 }
 
+static void refill(void);
+
 static void came(void *context, struct vh_request *request)
 {
     (void)context;
@@ -75,6 +79,8 @@ static void came(void *context, struct vh_request *request)
         held[held_count++] = request;
     else
         carry_out(request);
+    if (refills > 0)
+        refill();
 }
 
 static void answer_held(void)
@@ -144,6 +150,8 @@ static void drive_ready(void *context, int fd, short revents)
 
 static void drive_watch(void *context, int fd, short events)
 {
+    if (drive_call_fd < 0)
+        drive_call_fd = fd;
     watch_loop_set(&loop, fd, events, drive_ready, context);
 }
 
@@ -164,6 +172,7 @@ static void player_new(struct player *player)
     struct vh_drive_region region = { .bytes = MEMORY };
 
     memset(player, 0, sizeof(*player));
+    drive_call_fd = -1;
     player->memory_fd = memfd_create("unit", MFD_CLOEXEC);
     CU_ASSERT_EQUAL_FATAL(ftruncate(player->memory_fd, MEMORY), 0);
     player->memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, player->memory_fd, 0);
@@ -268,6 +277,16 @@ static void end(void)
     player_end(&one);
     vh_back_free(back);
     unlink(path);
+}
+
+static int raw_connect(void)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
 }
 
 /* --- cases --- */
@@ -419,6 +438,76 @@ static void drains(void)
     end();
 }
 
+/* The driver takes its answer and asks for more, inside of the back end's turn. */
+static void refill(void)
+{
+    refills--;
+    vh_drive_service(one.drive, drive_call_fd, POLLIN);
+    submit(&one, refills % HELD, VH_BLK_FLUSH, 0, 0);
+}
+
+static void guest_floods(void)
+{
+    enum { FLOOD = 500, QUEUE = 16 };
+    unsigned most = 0;
+
+    begin();
+    player_connect(&one);
+    refills = FLOOD;
+    submit(&one, HELD - 1, VH_BLK_FLUSH, 0, 0);
+    while (one.done < FLOOD + 1) {
+        const unsigned before = requests_seen;
+
+        if (!watch_loop_turn(&loop, WATCH_LOOP_MS))
+            break;
+        if (requests_seen - before > most)
+            most = requests_seen - before;
+    }
+    CU_ASSERT_EQUAL(one.done, FLOOD + 1); /* none is forgotten */
+    CU_ASSERT_TRUE(most <= 2 * QUEUE);    /* a kick and our own in one turn */
+    end();
+}
+
+/* A question behind a flood of orders is not answered in the first turn, but it is. */
+static void client_floods(void)
+{
+    const struct vh_msg order = { .request = VH_SET_OWNER, .flags = VH_VERSION };
+    const struct vh_msg ask = { .request = VH_GET_FEATURES, .flags = VH_VERSION };
+    uint8_t answer[12 + 8];
+    int fd;
+
+    begin();
+    fd = raw_connect();
+    settle();
+    for (unsigned i = 0; i < 150; i++)
+        CU_ASSERT_EQUAL(vh_msg_send(fd, &order), 0);
+    CU_ASSERT_EQUAL(vh_msg_send(fd, &ask), 0);
+    CU_ASSERT_TRUE(watch_loop_turn(&loop, WATCH_LOOP_MS));
+    CU_ASSERT_EQUAL(read(fd, answer, sizeof(answer)), -1);
+    settle();
+    CU_ASSERT_EQUAL(read(fd, answer, sizeof(answer)), (ssize_t)sizeof(answer));
+    close(fd);
+    end();
+}
+
+static void dies_in_a_stop(void)
+{
+    begin();
+    player_connect(&one);
+    answer_later = true;
+    submit(&one, 0, VH_BLK_OUT, 1, 512);
+    CU_ASSERT_TRUE(wait_held(1));
+    CU_ASSERT_EQUAL(vh_front_stop(vh_drive_front(one.drive)), 0);
+    settle();
+    CU_ASSERT_EQUAL(told_gone, 0);
+    player_end(&one);
+    settle(); /* comes to an end: nobody is told of it again and again */
+    CU_ASSERT_EQUAL(told_gone, 1);
+    CU_ASSERT_EQUAL(vh_back_stats(back).in_flight, 1);
+    player_new(&one);
+    end();
+}
+
 static void logs(void)
 {
     const uint64_t bytes = 4096;
@@ -454,16 +543,6 @@ static void logs(void)
         CU_ASSERT_EQUAL(bits[i], 0);
     close(fd);
     end();
-}
-
-static int raw_connect(void)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    return fd;
 }
 
 /* Words that are wrong end that connection, and only that one. */
@@ -774,6 +853,9 @@ const struct unit_case unit_cases[] = {
     { "a back end that died is followed by one that does its requests again", comes_back },
     { "of two front ends one runs; the other waits for the last request", one_runs },
     { "a stop waits for what is out, and takes nothing new", drains },
+    { "a guest that fills its ring while it is served keeps nobody out", guest_floods },
+    { "a client that streams messages keeps nobody out", client_floods },
+    { "who dies in a stop is missed at once", dies_in_a_stop },
     { "the dirty log has what the device wrote, while it is on", logs },
     { "wrong messages end their connection and no other", hostile_messages },
     { "who cannot be served is told why, once", says_why },
