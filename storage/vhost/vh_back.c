@@ -248,23 +248,6 @@ static void talk(struct vh_conn *conn)
     }
 }
 
-static void run_more(struct vh_back *back)
-{
-    eventfd_t count;
-
-    (void)eventfd_read(back->more_fd, &count);
-    for (unsigned i = 0; i < VH_CLIENTS; i++) {
-        for (unsigned k = 0; k < VH_QUEUES; k++) {
-            struct vh_queue *queue = &back->conns[i].queues[k];
-            const bool more = queue->more;
-
-            queue->more = false;
-            if (more)
-                back_ring_run(queue);
-        }
-    }
-}
-
 static struct vh_queue *find_kick(struct vh_back *back, int fd)
 {
     for (unsigned i = 0; i < VH_CLIENTS; i++)
@@ -284,7 +267,8 @@ void vh_back_service(struct vh_back *back, int fd, short revents)
         return;
     }
     if (fd == back->more_fd) {
-        run_more(back);
+        (void)eventfd_read(fd, &count);
+        back_run_all(back);
         return;
     }
     for (unsigned i = 0; i < VH_CLIENTS; i++) {

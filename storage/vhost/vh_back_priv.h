@@ -21,7 +21,6 @@ struct vh_queue {
     struct vh_conn *conn;
     int kick_fd, call_fd;
     bool placed, enabled, started, running, stopping, answered;
-    bool more; /* its turn ended before its chains did */
     uint16_t base;
     uint64_t desc_addr, avail_addr, used_addr, log_addr;
     uint32_t flags;
@@ -56,7 +55,7 @@ struct back_request {
 
 struct vh_back {
     int listener;
-    int more_fd; /* an eventfd of ours: a queue has more */
+    int more_fd; /* an eventfd of ours: a queue has more than its turn (a client's may block) */
     size_t owner_bytes;
     struct vh_back_callbacks callbacks;
     bool ready, held, listening;

@@ -182,23 +182,22 @@ static bool take_one(struct vh_queue *queue)
  */
 void back_ring_run(struct vh_queue *queue)
 {
-    bool had = true;
     unsigned left = queue->ring.size;
+    bool more = true;
 
-    while (may_take(queue) && had) {
+    while (more && may_take(queue)) {
         vh_ring_want_kicks(&queue->ring, false);
-        while (may_take(queue) && left > 0 && (had = take_one(queue)))
+        while (left > 0 && may_take(queue) && take_one(queue))
             left--;
-        if (had && left == 0 && may_take(queue)) {
-            queue->more = true; /* no kick is needed: we come back */
+        if (!queue->started) /* it is broken */
+            return;
+        vh_ring_want_kicks(&queue->ring, true);
+        /* one that came before we asked to be told, or that is over this turn */
+        more = may_take(queue) && vh_ring_has_more(&queue->ring);
+        if (more && left == 0) {
             (void)eventfd_write(queue->conn->back->more_fd, 1);
             return;
         }
-        if (!may_take(queue) && !had)
-            return;
-        vh_ring_want_kicks(&queue->ring, true);
-        if (!had && may_take(queue)) /* one that came before we asked to be told */
-            had = vh_ring_has_more(&queue->ring);
     }
 }
 

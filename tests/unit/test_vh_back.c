@@ -33,6 +33,7 @@ struct player {
     struct vh_drive *drive;
     uint8_t *memory;
     int memory_fd;
+    int call_fd; /* the first that its driver watches */
     bool up;
     unsigned ups, done, failed;
 };
@@ -47,8 +48,7 @@ static unsigned told_words;
 static char told_text[200];
 static struct vh_request *held[HELD];
 static uint64_t order_seen[HELD];
-static unsigned refills;  /* so many requests come while others are served */
-static int drive_call_fd; /* of the last player: the first that a driver watches */
+static unsigned refills; /* so many requests come while others are served */
 static struct player one, two;
 
 /* --- the owner --- */
@@ -150,8 +150,10 @@ static void drive_ready(void *context, int fd, short revents)
 
 static void drive_watch(void *context, int fd, short events)
 {
-    if (drive_call_fd < 0)
-        drive_call_fd = fd;
+    struct player *player = context;
+
+    if (player->call_fd < 0)
+        player->call_fd = fd;
     watch_loop_set(&loop, fd, events, drive_ready, context);
 }
 
@@ -172,7 +174,7 @@ static void player_new(struct player *player)
     struct vh_drive_region region = { .bytes = MEMORY };
 
     memset(player, 0, sizeof(*player));
-    drive_call_fd = -1;
+    player->call_fd = -1;
     player->memory_fd = memfd_create("unit", MFD_CLOEXEC);
     CU_ASSERT_EQUAL_FATAL(ftruncate(player->memory_fd, MEMORY), 0);
     player->memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, player->memory_fd, 0);
@@ -277,6 +279,16 @@ static void end(void)
     player_end(&one);
     vh_back_free(back);
     unlink(path);
+}
+
+/* A write of the first player is with the owner, which answers when the test says so. */
+static void begin_held(void)
+{
+    begin();
+    player_connect(&one);
+    answer_later = true;
+    submit(&one, 0, VH_BLK_OUT, 1, 512);
+    CU_ASSERT_TRUE(wait_held(1));
 }
 
 static int raw_connect(void)
@@ -390,12 +402,8 @@ static void comes_back(void)
 /* Two front ends: the second one's requests wait until nothing of the first is left. */
 static void one_runs(void)
 {
-    begin();
+    begin_held();
     player_new(&two);
-    player_connect(&one);
-    answer_later = true;
-    submit(&one, 0, VH_BLK_OUT, 1, 512);
-    CU_ASSERT_TRUE(wait_held(1));
     player_connect(&two);
     CU_ASSERT_EQUAL(vh_drive_sectors(two.drive), SECTORS); /* it may look */
     submit(&two, 1, VH_BLK_OUT, 2, 512);
@@ -419,11 +427,7 @@ static void one_runs(void)
 /* The driver's front end stops while a request is out. */
 static void drains(void)
 {
-    begin();
-    player_connect(&one);
-    answer_later = true;
-    submit(&one, 0, VH_BLK_OUT, 1, 512);
-    CU_ASSERT_TRUE(wait_held(1));
+    begin_held();
     CU_ASSERT_EQUAL(vh_front_stop(vh_drive_front(one.drive)), 0);
     CU_ASSERT_EQUAL(vh_front_stop(vh_drive_front(one.drive)), -EALREADY);
     submit(&one, 1, VH_BLK_OUT, 2, 512);
@@ -442,7 +446,7 @@ static void drains(void)
 static void refill(void)
 {
     refills--;
-    vh_drive_service(one.drive, drive_call_fd, POLLIN);
+    vh_drive_service(one.drive, one.call_fd, POLLIN);
     submit(&one, refills % HELD, VH_BLK_FLUSH, 0, 0);
 }
 
@@ -492,11 +496,7 @@ static void client_floods(void)
 
 static void dies_in_a_stop(void)
 {
-    begin();
-    player_connect(&one);
-    answer_later = true;
-    submit(&one, 0, VH_BLK_OUT, 1, 512);
-    CU_ASSERT_TRUE(wait_held(1));
+    begin_held();
     CU_ASSERT_EQUAL(vh_front_stop(vh_drive_front(one.drive)), 0);
     settle();
     CU_ASSERT_EQUAL(told_gone, 0);
@@ -790,7 +790,9 @@ static void only_eventfds(void)
 /* Without memory nothing is made, and a request is answered as failed. */
 static void lacks_memory(void)
 {
-    const struct vh_drive_callbacks callbacks = { .watch = drive_watch, .state = drive_state };
+    const struct vh_drive_callbacks callbacks = { .watch = drive_watch,
+                                                  .state = drive_state,
+                                                  .context = &two };
     struct vh_drive *drive;
     bool fired = true;
 
