@@ -59,13 +59,13 @@ hosts_end()
     fi
 }
 
-# host_boot NAME [cable=CABLE:END:ADDRESS/BITS] [disk=FILE] [memory=MB] [arg=QEMU-ARGUMENT]...:
-# starts a host and returns at once; host_ready waits for it. A cable has the ends 0 and 1.
-# `forward=PORT` gives it a user network (the next device) with that port on the build machine's
+# host_boot NAME [cable=CABLE:END:ADDRESS/BITS] [disk=FILE] [memory=MB] [kernel=OPTIONS]
+# [arg=QEMU-ARGUMENT]...: starts a host and returns at once; host_ready waits for it. A cable has
+# the ends 0 and 1. `forward=PORT` gives it a user network (the next device) with that port on the build machine's
 # loopback, see host_forwarded.
 host_boot()
 {
-    local name=$1 option memory=512 net='' nics=0 rest at
+    local name=$1 option memory=512 kernel='' net='' nics=0 rest at
     local -a arguments=()
     shift
     at=$HOSTS_DIR/$name
@@ -91,6 +91,7 @@ host_boot()
             ;;
         disk=*) arguments+=(-drive "if=virtio,format=raw,file=$rest") ;;
         memory=*) memory=$rest ;;
+        kernel=*) kernel=$rest ;;
         arg=*) arguments+=("$rest") ;;
         *) hosts_fail "host_boot: unknown option $option" ;;
         esac
@@ -101,7 +102,7 @@ host_boot()
     timeout -s KILL "$HOST_LIFE_S" qemu-system-x86_64 -accel tcg,thread=multi -cpu max \
         -m "$memory" -smp 1 -nodefaults -display none -no-reboot -no-user-config \
         -kernel "$HOSTS_IMAGE/vmlinux" -initrd "$HOSTS_DIR/initrd" \
-        -append "console=ttyS0 panic=1 quiet host=$name net=$net" \
+        -append "console=ttyS0 panic=1 quiet host=$name net=$net $kernel" \
         -serial "file:$at.console" -serial "pipe:$at" \
         -chardev "pipe,id=monitor,path=$at.monitor" -mon chardev=monitor,mode=readline \
         -pidfile "$at.pid" "${arguments[@]}" </dev/null >"$at.log" 2>&1 &

@@ -84,7 +84,9 @@ ending()
 
 hosts_begin "$BIN/../storage/serve/hawser-lun" "$BIN/lab/hawser-lun-no-log" "$BIN/host/dmaread"
 inner_disk
-host_boot m memory=1536 arg=-smp arg=2 "disk=$HOSTS_DIR/inner.img"
+# Under QEMU's translator a host that runs a guest was seen to stand still until something woke it
+# (one in ten), as if its one timer were lost: it has a steady tick instead, and one processor.
+host_boot m memory=1536 'kernel=nohz=off highres=off' "disk=$HOSTS_DIR/inner.img"
 host_ready m
 step "the host has KVM" inner 60 inner_ready
 step "hawser-lun serves disk 0" inner 60 "inner_serve d0 hawser-lun $MIB"
@@ -95,8 +97,8 @@ step "a second QEMU waits for it, on the same disks" inner 60 \
     "inner_start b -incoming unix:/run/move && within 50 test -S /run/move"
 step "the guest moves, slowly" inner 60 "inner_order a migrate_set_parameter max-bandwidth 16M && \
     inner_order a migrate_set_parameter downtime-limit 1 && inner_order a migrate -d unix:/run/move"
-step "all its memory is over once" inner 400 \
-    "within 380 inner_shows a 'info migrate' 'dirty sync count: ([3-9]|[1-9][0-9])' || ! inner_order a info migrate"
+step "all its memory is over once" inner 120 \
+    "within 110 inner_shows a 'info migrate' 'dirty sync count: ([3-9]|[1-9][0-9])' || ! inner_order a info migrate"
 step "it reads its disks" answers m 60 'inner_say a read 50' '^@read 0 0$'
 step "and still moves" inner 30 "inner_shows a 'info migrate' 'status: active' || ! inner_order a info migrate"
 step "it gets calm" inner 60 "inner_order a migrate_set_parameter max-bandwidth 0 && \
