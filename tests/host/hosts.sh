@@ -61,8 +61,8 @@ hosts_end()
 
 # host_boot NAME [cable=CABLE:END:ADDRESS/BITS] [disk=FILE] [memory=MB] [kernel=OPTIONS]
 # [arg=QEMU-ARGUMENT]...: starts a host and returns at once; host_ready waits for it. A cable has
-# the ends 0 and 1. `forward=PORT` gives it a user network (the next device) with that port on the build machine's
-# loopback, see host_forwarded.
+# the ends 0 and 1. `forward=PORT` gives it a user network (the next device) with that port on the
+# build machine's loopback, see host_forwarded.
 host_boot()
 {
     local name=$1 option memory=512 kernel='' net='' nics=0 rest at
