@@ -164,7 +164,7 @@ static void put_json(struct sv_control *control, struct client *client, const js
     free(text);
 }
 
-static void respond(struct sv_control *control, struct sv_asker *asker, json_t *body, int fd)
+static void respond(struct sv_control *control, struct sv_asker *asker, json_t *body)
 {
     struct client *client = find(control, asker);
 
@@ -173,21 +173,43 @@ static void respond(struct sv_control *control, struct sv_asker *asker, json_t *
     else
         json_decref(asker->id);
     asker->id = NULL;
-    if (client != NULL && fd >= 0) {
-        flush(control, client); /* the descriptor belongs to this line */
-        if (client->fd >= 0 && client->out.count == 0)
-            client->pass_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    }
     if (client != NULL && client->fd >= 0)
         put_json(control, client, body);
     json_decref(body);
 }
 
+/* A descriptor goes with the first byte of the next line, so no other line may wait. 0, or -errno
+ * with the message. */
+static int attach(struct sv_control *control, struct client *client, int fd, struct hw_error *error)
+{
+    flush(control, client);
+    if (client->fd < 0)
+        return 0; /* it is gone, and so is who would be told */
+    if (client->out.count > 0)
+        return hw_error_set(error, HW_ERROR_REFUSED, EAGAIN, "descriptor",
+                            "cannot be handed over: what was said before was not read yet",
+                            "read it, and ask again");
+    client->pass_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (client->pass_fd < 0)
+        return hw_error_setf(error, HW_ERROR_FAILED, errno, "descriptor",
+                             "ask again when fewer connections are open",
+                             "cannot be handed over: %s", strerror(errno));
+    return 0;
+}
+
 void sv_control_answer(struct sv_control *control, struct sv_asker *asker, json_t *body, int fd)
 {
+    struct client *client = find(control, asker);
+    struct hw_error error = { 0 };
+
+    if (client != NULL && fd >= 0 && attach(control, client, fd, &error) < 0) {
+        json_decref(body);
+        sv_control_refuse(control, asker, &error);
+        return;
+    }
     if (body != NULL)
         (void)json_object_set_new(body, "ok", json_true());
-    respond(control, asker, body, fd);
+    respond(control, asker, body);
 }
 
 void sv_control_refuse(struct sv_control *control, struct sv_asker *asker,
@@ -197,7 +219,7 @@ void sv_control_refuse(struct sv_control *control, struct sv_asker *asker,
                              hw_error_kind_name(error->kind), "object", error->object, "reason",
                              error->reason, "remedy", error->remedy);
 
-    respond(control, asker, body, -1);
+    respond(control, asker, body);
 }
 
 void sv_control_subscribe(struct sv_control *control, const struct sv_asker *asker)

@@ -37,7 +37,8 @@ void sv_control_service(struct sv_control *control, int fd, short revents);
 
 /*
  * Answer: `body` (taken over; NULL: out of memory) with "ok": true and the id; with `fd` >= 0 that
- * descriptor goes with it (SCM_RIGHTS; not closed here). Frees the asker's id.
+ * descriptor goes with it (SCM_RIGHTS; not closed here), or the answer is an error. Frees the
+ * asker's id.
  */
 void sv_control_answer(struct sv_control *control, struct sv_asker *asker, json_t *body, int fd);
 /* Answer with an error. Frees the asker's id. */

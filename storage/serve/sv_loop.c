@@ -129,6 +129,7 @@ void server_settle(struct sv_server *server)
     int64_t next_ns = server->abandon_ns;
 
     server_check_orders(server);
+    server_publish(server);
     for (unsigned i = 0; i < server->config->disk_count; i++)
         server_disk_settle(server->disks[i]);
     for (unsigned i = 0; i < server->lun_count; i++) {

@@ -49,7 +49,7 @@ static int make(struct sv_page *page, struct hw_error *error)
 
     page->fd = memfd_create("hawser-page", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (page->fd < 0 || ftruncate(page->fd, SV_PAGE_BYTES) < 0 ||
-        fcntl(page->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+        fcntl(page->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
         return fail(error, "cannot be made");
     page->reader_fd = open_reader(page->fd);
     if (page->reader_fd < 0)
@@ -58,6 +58,9 @@ static int make(struct sv_page *page, struct hw_error *error)
     if (map == MAP_FAILED)
         return fail(error, "cannot be mapped");
     page->words = map;
+    /* behind the only mapping that writes: who got the descriptor can open it anew (proc(5)) */
+    if (fcntl(page->fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0)
+        return fail(error, "cannot be sealed");
     page->words->magic = SV_PAGE_MAGIC;
     page->words->version = SV_PAGE_VERSION;
     return 0;

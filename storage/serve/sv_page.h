@@ -28,8 +28,8 @@ struct sv_page_view {
 struct sv_page;
 
 /*
- * A new page, and a descriptor of it that can only be mapped for reading (to be handed out; the
- * page's, closed with it). 0, or -errno with the message.
+ * A new page, and a descriptor of it that can only be read, also where it is opened anew (to be
+ * handed out; the page's, closed with it). 0, or -errno with the message.
  */
 int sv_page_new(struct sv_page **ret_page, int *ret_reader_fd, struct hw_error *error);
 /* Unmap and close. NULL is allowed. */

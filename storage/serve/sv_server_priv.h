@@ -62,7 +62,8 @@ struct sv_server {
     struct sv_lease *lease; /* NULL: no member lease */
     int wake_fd;
     struct sv_page *page;
-    int page_fd; /* the page's */
+    int page_fd;                   /* the page's */
+    struct sv_page_view published; /* what it says; all zero at first, like a new page */
     struct sv_control *control;
 
     bool lost, ordered;
@@ -127,6 +128,9 @@ void server_saved_looked(void *context, enum sto_rc rc);
 
 /* Judge the gate anew; tell the disks, the page, whoever listens. */
 void server_judge(struct sv_server *server);
+/* Write the page, if it would say something else. A confirmation changes no verdict: it is
+ * published as soon as its answer is there, not when the next one is asked for. */
+void server_publish(struct sv_server *server);
 /* An event: to the control socket and to `out`. `body` is taken over. */
 void server_tell(struct sv_server *server, const char *event, json_t *body);
 /* The answers to "status" and "statistics". */

@@ -44,14 +44,19 @@ static struct sv_gate_facts facts(const struct sv_server *server)
     };
 }
 
-static void publish(struct sv_server *server)
+void server_publish(struct sv_server *server)
 {
     const struct sv_page_view view = { .confirmed_ns = server_confirmed_ns(server),
                                        .generation = server->granted ? server->grant.generation : 0,
                                        .gate = server->verdict.state,
                                        .reason = server->verdict.reason };
+    const struct sv_page_view *before = &server->published;
 
+    if (view.confirmed_ns == before->confirmed_ns && view.generation == before->generation &&
+        view.gate == before->gate && view.reason == before->reason)
+        return;
     sv_page_write(server->page, &view);
+    server->published = view;
 }
 
 void server_judge(struct sv_server *server)
@@ -65,7 +70,7 @@ void server_judge(struct sv_server *server)
         server_disk_hold(server->disks[i], server->config->disks[i].state
                                                ? server->verdict.state_waits
                                                : server->verdict.disks_wait);
-    publish(server);
+    server_publish(server);
     if (told && before.state == server->verdict.state && before.reason == server->verdict.reason)
         return;
     server->verdict_told = true;

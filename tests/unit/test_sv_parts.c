@@ -30,6 +30,23 @@
 #include "tests/unit/unit.h"
 #include "tests/unit/watch_loop.h"
 
+/* Neither its descriptor nor the same memory opened anew can be written, by whatever call. */
+static void cannot_be_written(int fd)
+{
+    char name[64];
+    int again;
+
+    CU_ASSERT_PTR_EQUAL(mmap(NULL, SV_PAGE_BYTES, PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    again = open(name, O_RDWR | O_CLOEXEC);
+    if (again < 0)
+        return; /* refused already */
+    CU_ASSERT_PTR_EQUAL(mmap(NULL, SV_PAGE_BYTES, PROT_WRITE, MAP_SHARED, again, 0), MAP_FAILED);
+    CU_ASSERT_TRUE(pwrite(again, "x", 1, 0) < 0);
+    CU_ASSERT_TRUE(ftruncate(again, 0) < 0);
+    close(again);
+}
+
 static void publishes(void)
 {
     const struct sv_page_view said = {
@@ -51,8 +68,10 @@ static void publishes(void)
     CU_ASSERT_EQUAL(seen.generation, said.generation);
     CU_ASSERT_EQUAL(seen.gate, said.gate);
     CU_ASSERT_EQUAL(seen.reason, said.reason);
-    /* who gets the descriptor cannot write */
-    CU_ASSERT_PTR_EQUAL(mmap(NULL, SV_PAGE_BYTES, PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+    cannot_be_written(fd);
+    sv_page_write(page, &(struct sv_page_view) { .confirmed_ns = 78 }); /* its writer can */
+    CU_ASSERT_TRUE(sv_page_read(map, &seen));
+    CU_ASSERT_EQUAL(seen.confirmed_ns, 78);
     sv_page_unmap(map);
     sv_page_free(page);
     other = memfd_create("unit", MFD_CLOEXEC);
@@ -434,6 +453,47 @@ static void hands_a_descriptor(void)
     unlink(path);
 }
 
+/* Without its descriptor the answer would be a lie: it is an error, and says what to do. */
+static void says_that_no_descriptor_goes(void)
+{
+    const struct sv_control_callbacks callbacks = { .order = control_order,
+                                                    .watch = control_watch };
+    static char rest[1 << 20];
+    size_t have = 0;
+    ssize_t got;
+    int listener, client;
+
+    memset(&loop, 0, sizeof(loop));
+    make_path("control");
+    CU_ASSERT_EQUAL_FATAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &listener, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(sv_control_new(listener, &callbacks, &control), 0);
+    client = connect_to(SOCK_STREAM);
+    settle();
+    pass_fd = 1 << 20; /* names none */
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(exchange(client, "{\"command\":\"page\",\"id\":4}\n"), "\"id\":4"));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(exchange(client, "{\"command\":\"page\"}\n"), "\"remedy\":\"ask again"));
+    /* its reader is behind: other lines stand before it */
+    CU_ASSERT_PTR_NOT_NULL(strstr(exchange(client, "{\"command\":\"events\"}\n"), "events"));
+    while (!sv_control_has_output(control))
+        sv_control_event(control, json_pack("{s:s}", "event", "gate"));
+    pass_fd = listener;
+    CU_ASSERT_EQUAL(send(client, "{\"command\":\"page\"}\n", 19, 0), 19);
+    do {
+        settle();
+        got = recv(client, rest + have, sizeof(rest) - 1 - have, MSG_DONTWAIT);
+        have += got > 0 ? (size_t)got : 0;
+    } while (got > 0 && have < sizeof(rest) - 1);
+    rest[have] = '\0';
+    CU_ASSERT_PTR_NOT_NULL(strstr(rest, "\"ok\":false"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(rest, "\"remedy\":\"read it"));
+    close(client);
+    settle();
+    sv_control_free(control);
+    unlink(path);
+}
+
 const struct unit_case unit_cases[] = {
     { "the shared page says all or nothing, and readers cannot write", publishes },
     { "sockets of the dead are taken over, those of the living are not", listens },
@@ -443,5 +503,6 @@ const struct unit_case unit_cases[] = {
     { "portals are looked up before lock-in", resolves },
     { "orders come by lines, and nobody is waited for", takes_orders },
     { "the page's descriptor goes with its answer", hands_a_descriptor },
+    { "or the answer is an error", says_that_no_descriptor_goes },
     { 0 },
 };

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "common/hw_feed.h"
+#include "storage/serve/sv_page.h"
 #include "storage/serve/sv_sandbox.h"
 #include "storage/sto_saved.h"
 #include "storage/sto_state_area.h"
@@ -48,6 +49,17 @@ struct player {
 };
 
 static struct player one, state;
+
+/* When the server's LUNs were confirmed, in place of what a file's has not: 0 is never. */
+static _Atomic int64_t *confirmed_ns;
+
+int64_t __wrap_server_confirmed_ns(const struct sv_server *server);
+int64_t __real_server_confirmed_ns(const struct sv_server *server);
+
+int64_t __wrap_server_confirmed_ns(const struct sv_server *server)
+{
+    return confirmed_ns == NULL ? __real_server_confirmed_ns(server) : *confirmed_ns;
+}
 
 /* --- the server --- */
 
@@ -378,6 +390,58 @@ static void obeys(void)
     end();
 }
 
+/* The descriptor that comes with the answer to "page". */
+static int ask_page(int control)
+{
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } rights;
+    char answer[256];
+    struct iovec iov = { answer, sizeof(answer) };
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof(rights)
+    };
+    int fd = -1;
+
+    CU_ASSERT_EQUAL(send(control, "{\"command\":\"page\"}\n", 19, MSG_NOSIGNAL), 19);
+    CU_ASSERT_TRUE(recvmsg(control, &message, MSG_CMSG_CLOEXEC) > 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(CMSG_FIRSTHDR(&message));
+    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+    return fd;
+}
+
+/* Whatever the server's turn was for, what was confirmed by then is in the page at its end. */
+static void publishes_at_once(void)
+{
+    struct sv_page_view view;
+    const void *page;
+    int control, fd;
+
+    confirmed_ns = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CU_ASSERT_PTR_NOT_EQUAL_FATAL(confirmed_ns, MAP_FAILED);
+    *confirmed_ns = 1000;
+    begin(false);
+    start();
+    control = connect_to(control_socket, SOCK_STREAM);
+    CU_ASSERT_TRUE(wait_gate(control, "open", "none"));
+    fd = ask_page(control);
+    CU_ASSERT_EQUAL_FATAL(sv_page_map(fd, &page), 0);
+    for (int64_t turn = 1; turn <= 3; turn++) {
+        *confirmed_ns = 1000 + turn;
+        json_decref(order(control, "{\"command\":\"statistics\"}"));
+        json_decref(order(control, "{\"command\":\"statistics\"}")); /* that turn is over */
+        CU_ASSERT_TRUE(sv_page_read(page, &view));
+        CU_ASSERT_EQUAL(view.confirmed_ns, 1000 + turn);
+        CU_ASSERT_EQUAL(view.gate, SV_GATE_OPEN);
+    }
+    sv_page_unmap(page);
+    close(fd), close(control);
+    end();
+    (void)munmap((void *)(uintptr_t)confirmed_ns, 4096);
+    confirmed_ns = NULL;
+}
+
 static void send_feed(int fd, int64_t sent_ns)
 {
     const struct hw_feed one_feed = { .generation = 0, .sent_ns = sent_ns, .term = 1 };
@@ -537,6 +601,7 @@ static void cannot_break_out(void)
 const struct unit_case unit_cases[] = {
     { "a file is served, and again by the next process", serves_a_file },
     { "orders hold, drain, open and end it", obeys },
+    { "a confirmation is in the shared page at the end of its turn", publishes_at_once },
     { "nothing is written without a feed", waits_for_feeds },
     { "a saved state shuts the disk until both slots are consumed", minds_the_saved_state },
     { "a LUN in use and a LUN that is missing are refused", refuses_to_start },
