@@ -45,6 +45,7 @@ struct vh_drive {
     bool started; /* the set-up was handed over once */
     uint16_t size;
     int memory_fd, kick_fd, call_fd;
+    int more_fd; /* an eventfd of ours alone: more was answered than one turn takes */
     uint8_t *memory;
     uint64_t memory_bytes, avail_at, used_at, slots_at;
     uint16_t avail_idx, kicked_idx, used_seen;
@@ -104,7 +105,8 @@ static int make_memory(struct vh_drive *drive)
     drive->memory = map;
     drive->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     drive->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return drive->kick_fd < 0 || drive->call_fd < 0 ? -errno : 0;
+    drive->more_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return drive->kick_fd < 0 || drive->call_fd < 0 || drive->more_fd < 0 ? -errno : 0;
 }
 
 static void make_setup(struct vh_drive *drive, const struct vh_drive_region *regions,
@@ -161,7 +163,7 @@ int vh_drive_new(uint16_t queue_size, const struct vh_drive_region *regions, uns
         return -ENOMEM;
     drive->callbacks = *callbacks;
     drive->size = queue_size;
-    drive->memory_fd = drive->kick_fd = drive->call_fd = -1;
+    drive->memory_fd = drive->kick_fd = drive->call_fd = drive->more_fd = -1;
     drive->ops = calloc(queue_size, sizeof(struct vh_drive_op *));
     rc = drive->ops == NULL ? -ENOMEM : make_memory(drive);
     if (rc == 0) {
@@ -177,6 +179,7 @@ int vh_drive_new(uint16_t queue_size, const struct vh_drive_region *regions, uns
         return rc;
     }
     callbacks->watch(callbacks->context, drive->call_fd, POLLIN);
+    callbacks->watch(callbacks->context, drive->more_fd, POLLIN);
     *ret_drive = drive;
     return 0;
 }
@@ -185,8 +188,10 @@ void vh_drive_free(struct vh_drive *drive)
 {
     if (drive == NULL)
         return;
-    if (drive->front != NULL)
+    if (drive->front != NULL) {
         drive->callbacks.watch(drive->callbacks.context, drive->call_fd, 0);
+        drive->callbacks.watch(drive->callbacks.context, drive->more_fd, 0);
+    }
     vh_front_free(drive->front);
     if (drive->memory != NULL)
         (void)munmap(drive->memory, (size_t)drive->memory_bytes);
@@ -196,6 +201,8 @@ void vh_drive_free(struct vh_drive *drive)
         (void)close(drive->kick_fd);
     if (drive->call_fd >= 0)
         (void)close(drive->call_fd);
+    if (drive->more_fd >= 0)
+        (void)close(drive->more_fd);
     free(drive->ops);
     free(drive);
 }
@@ -293,32 +300,49 @@ static void put_waiting(struct vh_drive *drive)
     kick(drive);
 }
 
-static void take_used(struct vh_drive *drive)
+/* Is an answer there? False: the back end is asked to tell of the next one. */
+static bool has_used(struct vh_drive *drive)
 {
-    uint8_t *used = drive->memory + drive->used_at;
+    const uint8_t *used = drive->memory + drive->used_at;
     uint8_t *used_event = drive->memory + drive->avail_at + 4 + 2u * drive->size;
 
-    for (;;) {
-        struct vh_used_elem element;
-        struct vh_drive_op *op;
-        uint8_t status;
+    if (load16(used + 2) != drive->used_seen)
+        return true;
+    store16(used_event, drive->used_seen); /* tell of the next one, and look again */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return load16(used + 2) != drive->used_seen;
+}
 
-        if (load16(used + 2) == drive->used_seen) {
-            store16(used_event, drive->used_seen); /* tell of the next one, and look again */
-            __atomic_thread_fence(__ATOMIC_SEQ_CST);
-            if (load16(used + 2) == drive->used_seen)
-                return;
+static void take_one(struct vh_drive *drive)
+{
+    const uint8_t *used = drive->memory + drive->used_at;
+    struct vh_used_elem element;
+    struct vh_drive_op *op;
+    uint8_t status;
+
+    memcpy(&element, used + 4 + sizeof(element) * (drive->used_seen % drive->size),
+           sizeof(element));
+    drive->used_seen++;
+    if (element.id >= drive->size || drive->ops[element.id] == NULL)
+        return; /* nothing that we asked for */
+    op = drive->ops[element.id];
+    drive->ops[element.id] = NULL;
+    drive->in_flight--;
+    status = __atomic_load_n(&slot_of(drive, element.id)->status, __ATOMIC_RELAXED);
+    op->done(op, status <= VH_BLK_UNSUPP ? (enum vh_blk_status)status : VH_BLK_IOERR);
+}
+
+/* A back end that moves its index for ever keeps nobody out: a turn takes what one ring holds. */
+static void take_used(struct vh_drive *drive)
+{
+    unsigned left = drive->size;
+
+    while (has_used(drive)) {
+        if (left-- == 0) {
+            (void)eventfd_write(drive->more_fd, 1);
+            return;
         }
-        memcpy(&element, used + 4 + sizeof(element) * (drive->used_seen % drive->size),
-               sizeof(element));
-        drive->used_seen++;
-        if (element.id >= drive->size || drive->ops[element.id] == NULL)
-            continue; /* nothing that we asked for */
-        op = drive->ops[element.id];
-        drive->ops[element.id] = NULL;
-        drive->in_flight--;
-        status = __atomic_load_n(&slot_of(drive, element.id)->status, __ATOMIC_RELAXED);
-        op->done(op, status <= VH_BLK_UNSUPP ? (enum vh_blk_status)status : VH_BLK_IOERR);
+        take_one(drive);
     }
 }
 
@@ -360,7 +384,7 @@ void vh_drive_service(struct vh_drive *drive, int fd, short revents)
 {
     eventfd_t count;
 
-    if (fd != drive->call_fd) {
+    if (fd != drive->call_fd && fd != drive->more_fd) {
         vh_front_service(drive->front, fd, revents);
         return;
     }

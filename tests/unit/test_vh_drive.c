@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * storage/vhost/vh_drive, storage/vhost/vh_front, storage/vhost/vh_front_msg against a server of
+ * another make, or of bad faith: it is played by the test, message by message, and writes into the
+ * rings what it likes.
+ */
+#include <config.h>
+
+#include "storage/vhost/vh_drive.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "storage/vhost/vh_msg.h"
+#include "tests/unit/unit.h"
+#include "tests/unit/watch_loop.h"
+
+enum { QUEUE = 16, OPS = 40, SECTORS = 2048 };
+
+/* --- the server --- */
+
+struct server {
+    int fd; /* -1: gone */
+    uint64_t protocol;
+    struct vh_msg_reader reader;
+    uint8_t *rings; /* the driver's own memory */
+    size_t rings_bytes;
+    uint64_t rings_at; /* in the driver */
+    uint8_t *avail, *used;
+    uint32_t base;
+    int call_fd;
+    unsigned starts, regions_back;
+};
+
+static struct watch_loop loop;
+static struct server server;
+
+static void answer(const struct vh_msg *to, struct vh_msg *msg)
+{
+    msg->request = to->request;
+    msg->flags = VH_VERSION | VH_FLAG_REPLY;
+    CU_ASSERT_EQUAL(vh_msg_send(server.fd, msg), 0);
+}
+
+static void answer_u64(const struct vh_msg *to, uint64_t value)
+{
+    struct vh_msg msg = { 0 };
+
+    vh_msg_put_u64(&msg, value);
+    answer(to, &msg);
+}
+
+static void answer_config(const struct vh_msg *to)
+{
+    struct vh_msg msg = { 0 };
+
+    vh_msg_put_u32(&msg, 0);
+    vh_msg_put_u32(&msg, VH_BLK_CONFIG_BYTES);
+    vh_msg_put_u32(&msg, 0);
+    vh_msg_put_u64(&msg, SECTORS);
+    msg.size = 12 + VH_BLK_CONFIG_BYTES;
+    answer(to, &msg);
+}
+
+static void answer_inflight(const struct vh_msg *to)
+{
+    struct vh_msg msg = { .fd_count = 1 };
+    int fd = memfd_create("inflight", MFD_CLOEXEC);
+
+    CU_ASSERT_EQUAL(ftruncate(fd, 4096), 0);
+    vh_msg_put_u64(&msg, 4096);
+    vh_msg_put_u64(&msg, 0);
+    vh_msg_put_u32(&msg, 0);
+    msg.fds[0] = fd;
+    answer(to, &msg);
+    close(fd);
+}
+
+static void take_memory(struct vh_msg *msg)
+{
+    int fd = vh_msg_take_fd(msg, 0);
+    struct stat stat;
+
+    CU_ASSERT_EQUAL_FATAL(fstat(fd, &stat), 0);
+    if (server.rings != NULL)
+        munmap(server.rings, server.rings_bytes);
+    server.rings_bytes = (size_t)stat.st_size;
+    server.rings = mmap(NULL, server.rings_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    CU_ASSERT_PTR_NOT_EQUAL_FATAL(server.rings, MAP_FAILED);
+    server.rings_at = vh_msg_get_u64(msg, 8 + 16);
+    close(fd);
+}
+
+static void serve(struct vh_msg *msg)
+{
+    switch ((enum vh_request_id)msg->request) {
+    case VH_GET_FEATURES:
+        answer_u64(msg, VH_F_VERSION_1 | VH_F_PROTOCOL_FEATURES | VH_F_INDIRECT_DESC);
+        break;
+    case VH_GET_PROTOCOL_FEATURES:
+        answer_u64(msg, server.protocol);
+        break;
+    case VH_GET_CONFIG:
+        answer_config(msg);
+        break;
+    case VH_GET_INFLIGHT_FD:
+        answer_inflight(msg);
+        break;
+    case VH_SET_INFLIGHT_FD:
+        server.regions_back++;
+        break;
+    case VH_SET_MEM_TABLE:
+        take_memory(msg);
+        break;
+    case VH_SET_VRING_ADDR:
+        server.used = server.rings + (vh_msg_get_u64(msg, 16) - server.rings_at);
+        server.avail = server.rings + (vh_msg_get_u64(msg, 24) - server.rings_at);
+        break;
+    case VH_SET_VRING_BASE:
+        server.base = vh_msg_get_u32(msg, 4);
+        break;
+    case VH_SET_VRING_CALL:
+        if (server.call_fd >= 0)
+            close(server.call_fd);
+        server.call_fd = vh_msg_take_fd(msg, 0);
+        break;
+    case VH_SET_VRING_ENABLE:
+        server.starts++;
+        if ((msg->flags & VH_FLAG_NEED_REPLY) != 0)
+            answer_u64(msg, 0);
+        break;
+    default:
+        break;
+    }
+}
+
+static uint16_t load16(const uint8_t *at)
+{
+    return __atomic_load_n((const uint16_t *)(const void *)at, __ATOMIC_ACQUIRE);
+}
+
+static void store16(uint8_t *at, uint16_t value)
+{
+    __atomic_store_n((uint16_t *)(void *)at, value, __ATOMIC_RELEASE);
+}
+
+/* Give head `id` back as done. */
+static void push_used(uint32_t id)
+{
+    const uint16_t idx = load16(server.used + 2);
+    const struct vh_used_elem element = { .id = id };
+
+    memcpy(server.used + 4 + sizeof(element) * (idx % QUEUE), &element, sizeof(element));
+    store16(server.used + 2, (uint16_t)(idx + 1));
+}
+
+/* --- the driver --- */
+
+static struct vh_drive *drive;
+static uint8_t *memory;
+static int memory_fd, call_fd;
+static bool up;
+static unsigned downs, dones, failed;
+static char down_text[200];
+static struct vh_drive_op ops[OPS];
+static struct iovec iovs[OPS];
+
+static void drive_ready(void *context, int fd, short revents)
+{
+    (void)context;
+    vh_drive_service(drive, fd, revents);
+}
+
+static void drive_watch(void *context, int fd, short events)
+{
+    (void)context;
+    if (call_fd < 0)
+        call_fd = fd;
+    watch_loop_set(&loop, fd, events, drive_ready, NULL);
+}
+
+static void drive_state(void *context, bool is_up, const char *text)
+{
+    (void)context;
+    up = is_up;
+    downs += !is_up;
+    snprintf(down_text, sizeof(down_text), "%s", text);
+}
+
+static void op_done(struct vh_drive_op *op, enum vh_blk_status status)
+{
+    (void)op;
+    dones++;
+    failed += status != VH_BLK_OK;
+}
+
+static void submit(unsigned i)
+{
+    iovs[i] = (struct iovec) { memory + i * 512, 512 };
+    ops[i].type = VH_BLK_IN;
+    ops[i].sector = i;
+    ops[i].iov = &iovs[i];
+    ops[i].iov_count = 1;
+    CU_ASSERT_EQUAL(vh_drive_submit(drive, &ops[i]), 0);
+}
+
+/* Both ends go on until neither has anything to say. */
+static void settle(void)
+{
+    bool more = true;
+
+    while (more) {
+        more = watch_loop_turn(&loop, 0);
+        while (server.fd >= 0 && vh_msg_receive(&server.reader, server.fd) == 1) {
+            serve(&server.reader.msg);
+            vh_msg_reader_next(&server.reader);
+            more = true;
+        }
+    }
+}
+
+/* A server that offers this protocol comes, and the driver connects. */
+static void server_comes(uint64_t protocol)
+{
+    int ends[2];
+
+    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
+                          0);
+    vh_msg_reader_init(&server.reader);
+    server.fd = ends[1];
+    server.protocol = protocol | VH_P_CONFIG | VH_P_REPLY_ACK;
+    server.starts = server.regions_back = 0;
+    server.base = 99;
+    CU_ASSERT_EQUAL_FATAL(vh_front_connect_fd(vh_drive_front(drive), ends[0]), 0);
+    settle();
+}
+
+static void begin(uint64_t protocol)
+{
+    const struct vh_drive_callbacks callbacks = { .watch = drive_watch, .state = drive_state };
+    struct vh_drive_region region = { .bytes = OPS * 512 };
+
+    memset(&loop, 0, sizeof(loop));
+    memset(&server, 0, sizeof(server));
+    server.fd = server.call_fd = call_fd = -1;
+    up = false;
+    downs = dones = failed = 0;
+    memory_fd = memfd_create("unit", MFD_CLOEXEC);
+    CU_ASSERT_EQUAL_FATAL(ftruncate(memory_fd, (off_t)region.bytes), 0);
+    memory = mmap(NULL, region.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);
+    region.address = memory;
+    region.fd = memory_fd;
+    CU_ASSERT_EQUAL_FATAL(vh_drive_new(QUEUE, &region, 1, &callbacks, &drive), 0);
+    for (unsigned i = 0; i < OPS; i++)
+        ops[i] = (struct vh_drive_op) { .done = op_done };
+    server_comes(protocol);
+    CU_ASSERT_TRUE(up);
+    CU_ASSERT_EQUAL(server.starts, 1);
+}
+
+static void end(void)
+{
+    vh_drive_free(drive);
+    if (server.fd >= 0)
+        close(server.fd);
+    if (server.call_fd >= 0)
+        close(server.call_fd);
+    munmap(server.rings, server.rings_bytes);
+    munmap(memory, OPS * 512);
+    close(memory_fd);
+}
+
+/* --- cases --- */
+
+static unsigned refills;
+
+/* The server answers the next one at once, whatever is asked. */
+static void done_and_on(struct vh_drive_op *op, enum vh_blk_status status)
+{
+    op_done(op, status);
+    if (refills == 0)
+        return;
+    refills--;
+    submit((unsigned)(op - ops));
+    push_used(0);
+}
+
+static void server_floods(void)
+{
+    enum { FLOOD = 500 };
+
+    begin(0);
+    refills = FLOOD;
+    ops[0].done = done_and_on;
+    submit(0);
+    push_used(0);
+    CU_ASSERT_EQUAL(eventfd_write(server.call_fd, 1), 0);
+    for (unsigned before = 0; before < FLOOD + 1 && watch_loop_turn(&loop, 0); before = dones)
+        CU_ASSERT_TRUE(dones - before <= 2 * QUEUE); /* its call and our own in one turn */
+    CU_ASSERT_EQUAL(dones, FLOOD + 1);               /* none is forgotten */
+    end();
+}
+
+const struct unit_case unit_cases[] = {
+    { "a server that answers for ever keeps nobody out", server_floods },
+    { 0 },
+};
