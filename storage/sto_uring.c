@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <linux/falloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -26,6 +27,9 @@
 
 enum { ZERO_BYTES = 65536, PAGE_BYTES = 4096, LARGE_BYTES = 131072 };
 enum { SETTLE_WAIT_NS = 10000000, SETTLE_WAITS = 100 + STO_URING_DEPTH };
+/* The kernel takes nothing (no memory, its own queue is full): asked again this soon, ever more
+ * seldom; what waited for GIVE_UP_NS ends as busy. */
+enum { AGAIN_MIN_NS = 1000000, AGAIN_MAX_NS = 100000000, GIVE_UP_NS = 1000000000 };
 
 /* WRITE_ZEROES tries these in turn. */
 enum zeroes_by { BY_ZERO_RANGE, BY_PUNCH_HOLE, BY_WRITING };
@@ -35,7 +39,8 @@ struct slot {
     struct sto_op *op; /* NULL while `used`: ended already, the kernel still has it */
     bool used;
     bool cancelling;
-    struct io_uring_sqe *sqe; /* while it is not handed to the kernel */
+    struct io_uring_sqe *sqe; /* while the kernel has not taken it */
+    unsigned place;           /* of the sqe: the ring's tail before it */
     void *bounce;             /* aligned copy of the data; NULL = the caller's own memory */
     struct iovec bounce_iov;
     uint64_t order;
@@ -51,9 +56,9 @@ struct sto_uring {
     struct sto_op_list waiting; /* all slots are taken */
     struct slot *spare;
     void *zeroes;
-    struct slot *unsent[STO_URING_DEPTH]; /* prepared, not handed to the kernel */
+    struct slot *unsent[STO_URING_DEPTH]; /* prepared, not taken by the kernel */
     unsigned unsent_count;
-    bool cancels; /* some cancel is not handed over either */
+    int64_t refused_since_ns; /* the kernel takes nothing since then; 0: it does */
     uint64_t next_order;
     void (*judge)(void *context, struct sto_op *op, int64_t moved); /* NULL: sto_uring_judge() */
     void *judge_context;
@@ -160,6 +165,27 @@ int sto_uring_open(struct sto_pump *pump, int fd, const struct sto_uring_align *
     return 0;
 }
 
+/* The kernel shall not do it: a queued entry cannot be taken back, but made to do nothing. The slot
+ * is free when that has come back. */
+static void void_entry(struct sto_uring *uring, struct slot *slot, enum sto_rc rc, const char *why)
+{
+    io_uring_prep_nop(slot->sqe);
+    io_uring_sqe_set_data(slot->sqe, slot);
+    sto_pump_end_with(uring->pump, slot->op, rc, why);
+    slot->op = NULL;
+}
+
+/* The same for all that the kernel has not taken. */
+static void void_unsent(struct sto_uring *uring, enum sto_rc rc, const char *why)
+{
+    for (unsigned i = 0; i < uring->unsent_count; i++) {
+        struct slot *slot = uring->unsent[i];
+
+        if (slot->op != NULL)
+            void_entry(uring, slot, rc, why);
+    }
+}
+
 static bool reads_in_kernel(const struct sto_uring *uring)
 {
     for (unsigned i = 0; i < STO_URING_DEPTH; i++)
@@ -176,7 +202,6 @@ static void settle_reads(struct sto_uring *uring)
     struct __kernel_timespec wait = { .tv_nsec = SETTLE_WAIT_NS };
     struct io_uring_cqe *cqe;
 
-    sto_uring_flush(uring);
     for (unsigned i = 0; i < SETTLE_WAITS && reads_in_kernel(uring); i++) {
         (void)io_uring_wait_cqe_timeout(&uring->ring, &cqe, &wait);
         sto_uring_reap(uring);
@@ -187,6 +212,8 @@ void sto_uring_drop(struct sto_uring *uring, const char *why)
 {
     struct sto_op *op;
 
+    sto_uring_flush(uring);
+    void_unsent(uring, STO_UNKNOWN, why);
     settle_reads(uring);
     for (unsigned i = 0; i < STO_URING_DEPTH; i++) {
         struct slot *slot = &uring->slots[i];
@@ -258,31 +285,65 @@ static int make_bounce(struct slot *slot, const struct sto_op *op)
 
 /* --- to the kernel --- */
 
-/* The kernel shall not do it: a queued entry cannot be taken back, but made to do nothing. The slot
- * is free when that has come back. */
-static void void_entry(struct sto_uring *uring, struct slot *slot, enum sto_rc rc, const char *why)
+/* What the kernel has taken leaves the list; the rest are the ring's last `left` entries. */
+static void forget_sent(struct sto_uring *uring, unsigned left)
 {
-    io_uring_prep_nop(slot->sqe);
-    io_uring_sqe_set_data(slot->sqe, slot);
-    sto_pump_end_with(uring->pump, slot->op, rc, why);
-    slot->op = NULL;
+    const unsigned tail = uring->ring.sq.sqe_tail;
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < uring->unsent_count; i++) {
+        struct slot *slot = uring->unsent[i];
+
+        if (tail - slot->place <= left)
+            uring->unsent[kept++] = slot;
+        else
+            slot->sqe = NULL;
+    }
+    uring->unsent_count = kept;
+}
+
+/* The kernel has left entries in the ring. They are ours until it takes them, and are handed over
+ * again at each turn, the next of which is not far; but nobody waits for that for ever. */
+static void try_later(struct sto_uring *uring, int code)
+{
+    const int64_t now_ns = hw_clock_now_ns(uring->pump->lun->clock);
+    char why[64];
+    int64_t wait_ns;
+    struct sto_op *op;
+
+    if (uring->refused_since_ns == 0)
+        uring->refused_since_ns = now_ns;
+    wait_ns = (now_ns - uring->refused_since_ns) / 4;
+    wait_ns = wait_ns < AGAIN_MIN_NS ? AGAIN_MIN_NS : wait_ns;
+    sto_pump_wake_at(uring->pump, now_ns + (wait_ns < AGAIN_MAX_NS ? wait_ns : AGAIN_MAX_NS));
+    if (now_ns - uring->refused_since_ns < GIVE_UP_NS)
+        return;
+    (void)snprintf(why, sizeof(why), "the kernel takes no requests: %s", strerror(code));
+    void_unsent(uring, STO_BUSY, why);
+    while ((op = sto_op_list_take(&uring->waiting)) != NULL)
+        sto_pump_end_with(uring->pump, op, STO_BUSY, why);
 }
 
 /* Hand over what is queued. The last look at the lease stands right before the system call. */
 static void hand_over(struct sto_uring *uring)
 {
     bool over = URING_LOOKS && sto_lun_lease_over(uring->pump->lun);
+    unsigned left;
+    int rc;
 
     for (unsigned i = 0; i < uring->unsent_count; i++) {
         struct slot *slot = uring->unsent[i];
 
         if (over && slot->op != NULL && (slot->op->flags & STO_LEASED) != 0)
             void_entry(uring, slot, STO_WITHHELD, NULL);
-        slot->sqe = NULL;
     }
-    uring->unsent_count = 0;
-    uring->cancels = false;
-    io_uring_submit(&uring->ring);
+    rc = io_uring_submit(&uring->ring); /* may fail, or take a part */
+    left = io_uring_sq_ready(&uring->ring);
+    forget_sent(uring, left);
+    if (left > 0)
+        try_later(uring, rc < 0 ? -rc : EAGAIN);
+    else
+        uring->refused_since_ns = 0;
 }
 
 static struct io_uring_sqe *get_sqe(struct sto_uring *uring)
@@ -359,6 +420,7 @@ static bool prepare(struct sto_uring *uring, struct slot *slot)
     }
     io_uring_sqe_set_data(sqe, slot);
     slot->sqe = sqe;
+    slot->place = uring->ring.sq.sqe_tail - 1;
     uring->unsent[uring->unsent_count++] = slot;
     return true;
 }
@@ -392,7 +454,7 @@ static void start(struct sto_uring *uring, struct sto_op *op)
     }
     if (!prepare(uring, slot)) {
         give_slot(uring, slot);
-        sto_pump_end_with(uring->pump, op, STO_NOT_SENT, "the ring takes nothing");
+        sto_pump_end_with(uring->pump, op, STO_BUSY, "the ring is full");
         return;
     }
     slot->order = uring->next_order++;
@@ -413,6 +475,9 @@ void sto_uring_submit(struct sto_uring *uring, struct sto_op *op)
 void sto_uring_use(struct sto_uring *uring, int fd)
 {
     sto_uring_flush(uring);
+    for (unsigned i = 0; i < uring->unsent_count; i++)
+        if (uring->unsent[i]->op != NULL)
+            uring->unsent[i]->sqe->fd = fd; /* the old one may be anything soon */
     uring->fd = fd;
 }
 
@@ -443,25 +508,33 @@ void sto_uring_flush(struct sto_uring *uring)
 {
     while (uring->spare != NULL && uring->waiting.first != NULL)
         start(uring, sto_op_list_take(&uring->waiting));
-    if (uring->unsent_count > 0 || uring->cancels)
+    if (io_uring_sq_ready(&uring->ring) > 0)
         hand_over(uring);
 }
 
 /* --- from the kernel --- */
 
-/* The next part or way of a WRITE_ZEROES; true if it goes on. */
-static bool zeroes_go_on(struct sto_uring *uring, struct slot *slot, int result)
+/* The next part or way of a WRITE_ZEROES; true if it has one. */
+static bool zeroes_have_more(struct sto_uring *uring, struct slot *slot, int result)
 {
     bool by_writing = uring->zeroes_by == BY_WRITING || slot->done_bytes > 0;
 
     if (!by_writing && (result == -EOPNOTSUPP || result == -ENOTTY || result == -EINVAL)) {
         uring->zeroes_by++;
-        return prepare(uring, slot);
+        return true;
     }
     if (!by_writing || result <= 0)
         return false;
     slot->done_bytes += (uint64_t)result;
-    return slot->done_bytes < slot->op->length_bytes && prepare(uring, slot);
+    return slot->done_bytes < slot->op->length_bytes;
+}
+
+static void zeroes_go_on(struct sto_uring *uring, struct slot *slot)
+{
+    if (prepare(uring, slot))
+        return;
+    sto_pump_end_with(uring->pump, slot->op, STO_BUSY, "the ring is full");
+    give_slot(uring, slot);
 }
 
 static void judge(const struct sto_uring *uring, struct slot *slot, int result)
@@ -489,8 +562,10 @@ static void finished(struct sto_uring *uring, struct slot *slot, int result)
 {
     struct sto_op *op = slot->op;
 
-    if (op != NULL && op->kind == STO_OP_WRITE_ZEROES && zeroes_go_on(uring, slot, result))
+    if (op != NULL && op->kind == STO_OP_WRITE_ZEROES && zeroes_have_more(uring, slot, result)) {
+        zeroes_go_on(uring, slot);
         return;
+    }
     if (op != NULL) {
         judge(uring, slot, result);
         sto_pump_end(uring->pump, op);
@@ -525,12 +600,15 @@ static void call_back(struct sto_uring *uring, struct slot *slot)
         return;
     io_uring_prep_cancel(sqe, slot, 0);
     io_uring_sqe_set_data(sqe, NULL);
-    uring->cancels = true;
     slot->cancelling = true;
 }
 
 static void expire_slot(struct sto_uring *uring, struct slot *slot)
 {
+    if (slot->sqe != NULL) {
+        void_entry(uring, slot, STO_UNKNOWN, "timed out before it was sent");
+        return;
+    }
     call_back(uring, slot);
     if (slot->op->kind == STO_OP_READ && slot->bounce == NULL)
         return;

@@ -7,6 +7,9 @@
  * Deadlines: a write, flush or discard ends as unknown at its deadline; a read is called back
  * from the kernel then, but ends only when the kernel has let go of its memory, since what a late
  * read writes into must not belong to somebody else.
+ *
+ * A kernel that takes no requests for a while (no memory) is asked again at every turn; what waited
+ * for it for a second ends as STO_BUSY, and never reaches it.
  */
 #ifndef STO_URING_H
 #define STO_URING_H
