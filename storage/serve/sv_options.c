@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The command line of hawser-lun, checked. What contradicts itself is refused here, before anything
- * is opened: a missing identity, a lease without its source, two disks on one socket.
+ * is opened: a missing identity, a lease without its source, one socket for two, bytes that two
+ * disks would write.
  */
 #include "config.h"
 
@@ -109,12 +110,91 @@ static int take_disk(const char *text, bool state, struct sv_config *config, str
         return usage(error, option, "cannot be read-only", "leave ,ro out");
     if (state && disk->url.area == STO_AREA_WHOLE)
         return usage(error, option, "names a whole LUN", "add #state");
+    if (state && (disk->url.area == STO_AREA_META || disk->url.area == STO_AREA_DISK))
+        return usage(error, option, "names an area that is for something else", "name #state");
+    if (sv_config_reserves(&disk->url) && disk->url.area == STO_AREA_WINDOW)
+        return usage(error, option,
+                     "names a part of a LUN by bytes, where its ownership record and saved state "
+                     "may be",
+                     state ? "name #state" : "name #disk");
     if (!state && sv_config_reserves(&disk->url) && disk->url.area == STO_AREA_WHOLE)
         return usage(error, option, "names a whole LUN, and its ownership record with it",
                      "add #disk");
     if (!state && (disk->url.area == STO_AREA_META || disk->url.area == STO_AREA_STATE))
         return usage(error, option, "names hawser's own area", "add #disk");
     config->disk_count++;
+    return 0;
+}
+
+/* --- what two options would share --- */
+
+static const char *option_of(const struct sv_disk_config *disk)
+{
+    return disk->state ? "--state" : "--lun";
+}
+
+/* Do the parts by bytes have any in common? A size of 0 is all to the end. */
+static bool windows_overlap(const struct sto_url *a, const struct sto_url *b)
+{
+    const struct sto_url *low = a->offset_bytes <= b->offset_bytes ? a : b;
+    const struct sto_url *high = low == a ? b : a;
+
+    return low->size_bytes == 0 || high->offset_bytes - low->offset_bytes < low->size_bytes;
+}
+
+/* Two disks of one LUN. A whole LUN has all of its areas; where they are is not known yet. */
+static const char *shared_by(const struct sto_url *a, const struct sto_url *b)
+{
+    const bool by_bytes = a->area == STO_AREA_WINDOW || b->area == STO_AREA_WINDOW ||
+                          a->area == STO_AREA_WHOLE || b->area == STO_AREA_WHOLE;
+
+    if (a->area == b->area && a->area != STO_AREA_WINDOW)
+        return "the same";
+    if (a->area == STO_AREA_WINDOW && b->area == STO_AREA_WINDOW)
+        return windows_overlap(a, b) ? "some of the same bytes" : NULL;
+    return by_bytes ? "bytes that may be the same" : NULL;
+}
+
+static int check_overlaps(const struct sv_config *config, struct hw_error *error)
+{
+    for (unsigned i = 0; i < config->disk_count; i++) {
+        const struct sv_disk_config *disk = &config->disks[i];
+
+        for (unsigned k = 0; k < i; k++) {
+            const struct sv_disk_config *other = &config->disks[k];
+            const char *shared = sv_config_same_lun(&disk->url, &other->url)
+                                     ? shared_by(&disk->url, &other->url)
+                                     : NULL;
+
+            if (shared != NULL)
+                return hw_error_setf(error, HW_ERROR_USAGE, EINVAL, option_of(disk),
+                                     "serve each area of a LUN once, by its name (#disk, #state)",
+                                     "with socket %s serves %s as %s with socket %s", disk->socket,
+                                     shared, option_of(other), other->socket);
+        }
+    }
+    return 0;
+}
+
+/* One name for two listeners: the second would find the first one's. */
+static int check_sockets(const struct sv_config *config, struct hw_error *error)
+{
+    const char *options[SV_DISKS + 2], *paths[SV_DISKS + 2];
+    unsigned count = 0;
+
+    for (; count < config->disk_count; count++) {
+        options[count] = option_of(&config->disks[count]);
+        paths[count] = config->disks[count].socket;
+    }
+    options[count] = "--control";
+    paths[count++] = config->control;
+    options[count] = "--feed";
+    paths[count++] = config->feed;
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned k = 0; k < i; k++)
+            if (paths[i][0] != '\0' && strcmp(paths[i], paths[k]) == 0)
+                return hw_error_setf(error, HW_ERROR_USAGE, EINVAL, paths[i], "give each its own",
+                                     "is the socket of %s and of %s", options[k], options[i]);
     return 0;
 }
 
@@ -130,12 +210,7 @@ static int take_disks(const struct hw_call *call, struct sv_config *config, stru
         return -EINVAL;
     if (config->disk_count == 0)
         return usage(error, "--lun", "is missing", "say which disk to serve");
-    for (unsigned i = 0; i < config->disk_count; i++)
-        for (unsigned k = 0; k < i; k++)
-            if (strcmp(config->disks[i].socket, config->disks[k].socket) == 0)
-                return usage(error, config->disks[i].socket, "is the socket of two disks",
-                             "give each its own");
-    return 0;
+    return check_overlaps(config, error);
 }
 
 static bool needs_owner(const struct sv_config *config)
@@ -233,7 +308,8 @@ int sv_config_read(const struct hw_call *call, struct sv_config *ret_config, str
 
     if (take_disks(call, &config, error) < 0 || take_leases(call, &config, error) < 0 ||
         take_users(call, &config, error) < 0 ||
-        (control != NULL && take_socket(control, config.control, "--control", error) < 0))
+        (control != NULL && take_socket(control, config.control, "--control", error) < 0) ||
+        check_sockets(&config, error) < 0)
         return -EINVAL;
     if (take_identity(call, &config, error) < 0)
         return -EINVAL;

@@ -48,7 +48,7 @@ static int read_words(const char *const *words)
 
 static void reads_options(void)
 {
-    CU_ASSERT_EQUAL(READ("--lun", LUN "#disk,socket=/run/a", "--lun", LUN "#disk,socket=/run/b,ro",
+    CU_ASSERT_EQUAL(READ("--lun", LUN "#disk,socket=/run/a", "--lun", LUN "1#disk,socket=/run/b,ro",
                          "--state", LUN "#state,socket=/run/c", "--control", "unix:/run/d", CLUSTER,
                          "--generation", "32", "--takeover", "--lease", "storage", "--store-ms",
                          "900"),
@@ -85,6 +85,11 @@ static void refuses_options(void)
     refused(READ("--lun", "file:/tmp/x,socket=/run/a", "--lun", "file:/tmp/y,socket=/run/a"),
             "/run/a");
     refused(READ("--lun", LUN ",socket=/run/a", CLUSTER, "--generation", "1"), "--lun");
+    refused(READ("--lun", LUN "?offset=64M&size=1M,socket=/run/a", CLUSTER, "--generation", "1"),
+            "--lun");
+    refused(READ("--lun", LUN "#disk,socket=/run/a", "--state",
+                 LUN "?offset=64M&size=1M,socket=/run/b", CLUSTER, "--generation", "1"),
+            "--state");
     refused(READ("--lun", LUN "#state,socket=/run/a", CLUSTER, "--generation", "1"), "--lun");
     refused(READ("--lun", LUN "#disk,socket=/run/a", "--generation", "1"), "--cluster");
     refused(READ("--lun", LUN "#disk,socket=/run/a", "--cluster",
@@ -94,12 +99,69 @@ static void refuses_options(void)
     refused(READ("--lun", "file:/x,socket=/run/a", "--state", "file:/x,socket=/run/b"), "--state");
     refused(READ("--lun", "file:/x,socket=/run/a", "--state", "file:/x#state,socket=/run/b,ro"),
             "--state");
+    refused(READ("--state", "file:/x#disk,socket=/run/b"), "--state");
+    refused(READ("--state", "file:/x#meta,socket=/run/b"), "--state");
     refused(READ("--lun", "file:/x,socket=/run/a", "--deadman-ms", "2000"), "--deadman-ms");
     refused(READ("--lun", "file:/x,socket=/run/a", "--lease", "other"), "--lease");
     refused(READ("--lun", "file:/x,socket=/run/a", "--feed", "fd:x"), "--feed");
     refused(READ("--lun", "file:/x,socket=/run/a", "--feed", "fd:5"), "--feed");
     refused(READ("--lun", "file:/x,socket=/run/a", "--control", "/run/d"), "--control");
     CU_ASSERT_EQUAL(error.kind, HW_ERROR_USAGE);
+}
+
+static void one_socket_for_one(void)
+{
+    refused(READ("--lun", "file:/x,socket=/run/a", "--lun", "file:/y,socket=/run/a"), "/run/a");
+    CU_ASSERT_STRING_EQUAL(error.reason, "is the socket of --lun and of --lun");
+    refused(READ("--lun", "file:/x,socket=/run/a", "--control", "unix:/run/a"), "/run/a");
+    CU_ASSERT_STRING_EQUAL(error.reason, "is the socket of --lun and of --control");
+    refused(READ("--lun", "file:/x#disk,socket=/run/a", "--state", "file:/x#state,socket=/run/a"),
+            "/run/a");
+    CU_ASSERT_STRING_EQUAL(error.reason, "is the socket of --lun and of --state");
+    refused(READ("--lun", "file:/x,socket=/run/a", "--control", "unix:/run/c", "--feed",
+                 "unix:/run/c", "--deadman-ms", "2000"),
+            "/run/c");
+    CU_ASSERT_STRING_EQUAL(error.reason, "is the socket of --control and of --feed");
+    CU_ASSERT_STRING_EQUAL(error.remedy, "give each its own");
+    CU_ASSERT_EQUAL(READ("--lun", "file:/x,socket=/run/a", "--lun", "file:/y,socket=/run/b",
+                         "--control", "unix:/run/c"),
+                    0);
+}
+
+/* Two disks, and a state area with `state` != NULL, of one file. */
+static int pair(const char *first, const char *second, const char *state)
+{
+    char a[100], b[100];
+
+    snprintf(a, sizeof(a), "file:/x%s,socket=/run/a", first);
+    snprintf(b, sizeof(b), "file:/x%s,socket=/run/b", second != NULL ? second : state);
+    return READ("--lun", a, second != NULL ? "--lun" : "--state", b);
+}
+
+static void one_disk_at_one_socket(void)
+{
+    refused(pair("#disk", "#disk", NULL), "--lun");
+    CU_ASSERT_STRING_EQUAL(error.reason,
+                           "with socket /run/b serves the same as --lun with socket /run/a");
+    refused(pair("#disk", "#disk", NULL), "--lun");
+    refused(pair("", "", NULL), "--lun");
+    refused(pair("", "#disk", NULL), "--lun");
+    refused(pair("", NULL, "#state"), "--state");
+    CU_ASSERT_STRING_EQUAL(error.reason, "with socket /run/b serves bytes that may be the same as "
+                                         "--lun with socket /run/a");
+    refused(pair("?offset=4M&size=4M", NULL, "#state"), "--state");
+    refused(pair("?offset=0&size=4M", "?offset=3M&size=1M", NULL), "--lun");
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.reason, "some of the same bytes"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.remedy, "once"));
+    refused(pair("?offset=3M&size=2M", "?offset=0&size=3146240", NULL), "--lun");
+    refused(pair("?offset=3M&size=2M", "?offset=0", NULL), "--lun");
+    refused(pair("?offset=3M", NULL, "?offset=4M&size=1M"), "--state");
+    CU_ASSERT_EQUAL(pair("#disk", NULL, "#state"), 0);
+    CU_ASSERT_EQUAL(pair("?offset=0&size=4M", NULL, "?offset=4M&size=4M"), 0);
+    CU_ASSERT_EQUAL(pair("?offset=4M", "?offset=0&size=4M", NULL), 0);
+    CU_ASSERT_EQUAL(READ("--lun", "file:/x#disk,socket=/run/a", "--lun",
+                         "file:/y#disk,socket=/run/b", "--state", "file:/x#state,socket=/run/c"),
+                    0);
 }
 
 static void judges_the_gate(void)
@@ -221,6 +283,8 @@ static void refuses_orders(void)
 const struct unit_case unit_cases[] = {
     { "options are read", reads_options },
     { "options that contradict themselves are refused by name", refuses_options },
+    { "one socket is not for two", one_socket_for_one },
+    { "no byte is served by two disks", one_disk_at_one_socket },
     { "the gate opens when nothing speaks against it", judges_the_gate },
     { "orders are read", reads_orders },
     { "what is no order is refused", refuses_orders },
