@@ -160,11 +160,31 @@ static void without_memory(void)
     }
 }
 
+/* Room that was reserved is there when there is no memory. */
+static void reserves_room(void)
+{
+    struct vmm_bus *bus = vmm_bus_new();
+    struct store store = { 0 };
+
+    for (unsigned i = 0; i < 10; i++)
+        CU_ASSERT_EQUAL(vmm_bus_add(bus, VMM_PORTS, i, 1, &ops, &store), 0);
+    fail_alloc_arm(0);
+    CU_ASSERT_EQUAL(vmm_bus_reserve(bus, VMM_PORTS, 100), -ENOMEM);
+    CU_ASSERT_TRUE(fail_alloc_disarm());
+    CU_ASSERT_EQUAL(vmm_bus_reserve(bus, VMM_PORTS, 100), 0);
+    fail_alloc_arm(0);
+    for (unsigned i = 10; i < 110; i++)
+        CU_ASSERT_EQUAL(vmm_bus_add(bus, VMM_PORTS, i, 1, &ops, &store), 0);
+    CU_ASSERT_FALSE(fail_alloc_disarm());
+    vmm_bus_free(bus);
+}
+
 const struct unit_case unit_cases[] = {
     { "the right one answers", finds_the_right_one },
     { "open bus", is_open_where_nobody_answers },
     { "ranges that overlap", refuses_what_overlaps },
     { "string instructions and odd sizes", takes_accesses_as_kvm_gives_them },
     { "without memory", without_memory },
+    { "reserves room", reserves_room },
     { 0 },
 };

@@ -81,6 +81,11 @@ int vmm_bus_add(struct vmm_bus *bus, enum vmm_space space, uint64_t first, uint6
     return hw_vector_insert(&bus->ranges[space], at, range);
 }
 
+int vmm_bus_reserve(struct vmm_bus *bus, enum vmm_space space, size_t more)
+{
+    return hw_vector_reserve(&bus->ranges[space], bus->ranges[space].count + more);
+}
+
 int vmm_bus_remove(struct vmm_bus *bus, enum vmm_space space, uint64_t first)
 {
     const size_t below = count_to(bus, space, first);

@@ -33,6 +33,9 @@ void vmm_bus_free(struct vmm_bus *bus); /* NULL is allowed */
  */
 int vmm_bus_add(struct vmm_bus *bus, enum vmm_space space, uint64_t first, uint64_t count,
                 const struct vmm_range_ops *ops, void *dev);
+/* Room for `more` ranges beside those of now: to add so many cannot fail with -ENOMEM. 0, -ENOMEM
+ * or -EOVERFLOW. */
+int vmm_bus_reserve(struct vmm_bus *bus, enum vmm_space space, size_t more);
 /* The range that begins at `first` goes away; -ENOENT if there is none. */
 int vmm_bus_remove(struct vmm_bus *bus, enum vmm_space space, uint64_t first);
 

@@ -11,6 +11,7 @@ enum vmm_dev_id {
     VMM_DEV_I8042 = 2,
     VMM_DEV_CMOS = 3,
     VMM_DEV_PORTS = 4,
+    VMM_DEV_PCI = 16,
     VMM_DEV_VM = 32, /* what KVM keeps of the VM */
     VMM_DEV_VCPU = 33,
 };
