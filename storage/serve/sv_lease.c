@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The lease thread. Its only shared data are the deadline (atomic) and the lease itself, under a
- * mutex that inherits priority and is held for a few instructions.
+ * mutex that inherits priority and is held for a few instructions. Its stack and its data are one
+ * area that stays in memory: a host that swaps must not make a feed late. What is mapped when it
+ * starts stays likewise, once touched: its code. What is mapped later, a guest's memory above all,
+ * does not.
  */
 #include "config.h"
 
@@ -13,9 +16,9 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,7 +27,14 @@
 #include "common/hw_feed.h"
 #include "storage/serve/sv_socket.h"
 
-enum { FEEDS_A_TURN = 64, PRIORITY = 1 };
+enum {
+    FEEDS_A_TURN = 64,
+    PRIORITY = 1,
+    GUARD_BYTES = 64 * 1024, /* of any page size */
+    STACK_BYTES = 256 * 1024,
+    DATA_BYTES = 64 * 1024,
+    AREA_BYTES = GUARD_BYTES + STACK_BYTES + DATA_BYTES,
+};
 
 struct sv_lease {
     _Atomic int64_t until_ns;
@@ -36,7 +46,42 @@ struct sv_lease {
     sem_t runs; /* posted when the thread has made its first system calls */
     _Atomic uint64_t taken, refused;
     _Atomic bool connected, real_time;
+    bool locked, code_locked;
 };
+
+_Static_assert(sizeof(struct sv_lease) <= DATA_BYTES, "the data has its place");
+
+/* Guard, stack, data, in this order: the stack grows towards the guard. NULL: no memory. */
+static struct sv_lease *map_area(void)
+{
+    uint8_t *area =
+        mmap(NULL, AREA_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+
+    if (area == MAP_FAILED)
+        return NULL;
+    if (mprotect(area + GUARD_BYTES, AREA_BYTES - GUARD_BYTES, PROT_READ | PROT_WRITE) < 0) {
+        (void)munmap(area, AREA_BYTES);
+        return NULL;
+    }
+    return (struct sv_lease *)(void *)(area + GUARD_BYTES + STACK_BYTES);
+}
+
+static uint8_t *stack_of(const struct sv_lease *lease)
+{
+    return (uint8_t *)(uintptr_t)lease - STACK_BYTES;
+}
+
+static void unmap_area(struct sv_lease *lease)
+{
+    (void)munmap(stack_of(lease) - GUARD_BYTES, AREA_BYTES);
+}
+
+/* Without the right it goes on, and tells. mlock2(2) makes all of it present, too. */
+static void lock_memory(struct sv_lease *lease)
+{
+    lease->locked = mlock2(stack_of(lease), STACK_BYTES + DATA_BYTES, 0) == 0;
+    lease->code_locked = mlockall(MCL_CURRENT | MCL_ONFAULT) == 0;
+}
 
 static int make_mutex(pthread_mutex_t *mutex)
 {
@@ -55,21 +100,21 @@ static int make_mutex(pthread_mutex_t *mutex)
 int sv_lease_new(uint32_t length_ms, int listener, int feed_fd, int wake_fd,
                  struct sv_lease **ret_lease)
 {
-    struct sv_lease *lease = calloc(1, sizeof(*lease));
+    struct sv_lease *lease = map_area();
     int rc;
 
     if (lease == NULL)
         return -ENOMEM;
     rc = make_mutex(&lease->mutex);
     if (rc < 0) {
-        free(lease);
+        unmap_area(lease);
         return rc;
     }
     lease->stop_fd = eventfd(0, EFD_CLOEXEC);
     if (lease->stop_fd < 0) {
         rc = -errno;
         (void)pthread_mutex_destroy(&lease->mutex);
-        free(lease);
+        unmap_area(lease);
         return rc;
     }
     (void)sem_init(&lease->runs, 0, 0);
@@ -85,8 +130,10 @@ int sv_lease_new(uint32_t length_ms, int listener, int feed_fd, int wake_fd,
 void sv_lease_raise_limits(void)
 {
     const struct rlimit priority = { PRIORITY, PRIORITY };
+    const struct rlimit memory = { RLIM_INFINITY, RLIM_INFINITY };
 
     (void)setrlimit(RLIMIT_RTPRIO, &priority); /* without the right: normal priority, told */
+    (void)setrlimit(RLIMIT_MEMLOCK, &memory);  /* without the right: the limit that is, told */
 }
 
 /* One packet that came: the deadline moves, or it counts as refused. */
@@ -174,12 +221,28 @@ static void *run(void *context)
     }
 }
 
-int sv_lease_start(struct sv_lease *lease)
+static int start_thread(struct sv_lease *lease)
 {
-    int rc = pthread_create(&lease->thread, NULL, run, lease);
+    pthread_attr_t attributes;
+    int rc = pthread_attr_init(&attributes);
 
     if (rc != 0)
         return -rc;
+    rc = pthread_attr_setstack(&attributes, stack_of(lease), STACK_BYTES);
+    if (rc == 0)
+        rc = pthread_create(&lease->thread, &attributes, run, lease);
+    (void)pthread_attr_destroy(&attributes);
+    return -rc;
+}
+
+int sv_lease_start(struct sv_lease *lease)
+{
+    int rc;
+
+    lock_memory(lease);
+    rc = start_thread(lease);
+    if (rc < 0)
+        return rc;
     lease->started = true;
     /* what a new thread calls (rseq, scheduling) is on no list of the sandbox */
     while (sem_wait(&lease->runs) < 0 && errno == EINTR)
@@ -201,7 +264,7 @@ void sv_lease_free(struct sv_lease *lease)
     (void)close(lease->stop_fd);
     (void)sem_destroy(&lease->runs);
     (void)pthread_mutex_destroy(&lease->mutex);
-    free(lease);
+    unmap_area(lease);
 }
 
 void sv_lease_set_generation(struct sv_lease *lease, uint64_t generation)
@@ -222,5 +285,7 @@ struct sv_lease_stats sv_lease_stats(const struct sv_lease *lease)
     return (struct sv_lease_stats) { .taken = lease->taken,
                                      .refused = lease->refused,
                                      .connected = lease->connected,
-                                     .real_time = lease->real_time };
+                                     .real_time = lease->real_time,
+                                     .locked = lease->locked,
+                                     .code_locked = lease->code_locked };
 }

@@ -19,6 +19,8 @@ struct sv_lease_stats {
     uint64_t taken, refused; /* feeds that made the lease longer, and all others */
     bool connected;          /* a feeder is there */
     bool real_time;          /* the thread runs at real-time priority */
+    bool locked;             /* its stack and its data stay in memory */
+    bool code_locked;        /* and so does what was mapped at its start, its code among it */
 };
 
 /*
@@ -29,9 +31,11 @@ struct sv_lease_stats {
  */
 int sv_lease_new(uint32_t length_ms, int listener, int feed_fd, int wake_fd,
                  struct sv_lease **ret_lease);
-/* Ask for the right to real-time priority; to be called while there still are privileges. */
+/* Ask for the right to real-time priority and to locked memory; to be called while there still are
+ * privileges. */
 void sv_lease_raise_limits(void);
-/* Start the thread. 0 or -errno. */
+/* Start the thread, and lock its memory where that is allowed (sv_lease_stats()). A guest's memory
+ * must not be mapped yet, or it would be locked, too. 0 or -errno. */
 int sv_lease_start(struct sv_lease *lease);
 /* End the thread, close, free. NULL is allowed. */
 void sv_lease_free(struct sv_lease *lease);

@@ -195,6 +195,28 @@ static int die_with_parent(const struct sv_server *server, struct hw_error *erro
     return 0;
 }
 
+/* What the lease thread has to do without is told, not refused. */
+static int start_lease(struct sv_server *server, struct hw_error *error)
+{
+    struct sv_lease_stats stats;
+
+    if (server->lease == NULL)
+        return 0;
+    if (sv_lease_start(server->lease) < 0)
+        return hw_error_set(error, HW_ERROR_FAILED, EAGAIN, "lease thread", "cannot be started",
+                            "");
+    stats = sv_lease_stats(server->lease);
+    if (!stats.locked || !stats.code_locked)
+        server_tell(server, "lease",
+                    json_pack("{s:s}", "text",
+                              stats.locked
+                                  ? "the lease thread's code cannot be kept in memory: raise the "
+                                    "limit of locked memory (ulimit -l), or feeds may be late"
+                                  : "the lease thread's memory cannot be locked: raise the limit "
+                                    "of locked memory (ulimit -l), or feeds may be late"));
+    return 0;
+}
+
 int sv_server_lock_in(struct sv_server *server, struct hw_error *error)
 {
     const bool sandbox = server->config->sandbox && !needs_host(server);
@@ -212,8 +234,8 @@ int sv_server_lock_in(struct sv_server *server, struct hw_error *error)
         rc = enter(server, error);
     if (rc == 0 && server->config->die_with_parent)
         rc = die_with_parent(server, error);
-    if (rc == 0 && server->lease != NULL && sv_lease_start(server->lease) < 0)
-        rc = hw_error_set(error, HW_ERROR_FAILED, EAGAIN, "lease thread", "cannot be started", "");
+    if (rc == 0)
+        rc = start_lease(server, error);
     if (rc == 0 && sandbox)
         rc = sv_sandbox_calls(error);
     return rc;

@@ -185,11 +185,11 @@ json_t *server_statistics(const struct sv_server *server)
     if (body != NULL && server->lease != NULL) {
         struct sv_lease_stats stats = sv_lease_stats(server->lease);
 
-        (void)json_object_set_new(body, "feeds",
-                                  json_pack("{s:I, s:I, s:b, s:b}", "taken",
-                                            (json_int_t)stats.taken, "refused",
-                                            (json_int_t)stats.refused, "connected", stats.connected,
-                                            "real-time", stats.real_time));
+        (void)json_object_set_new(
+            body, "feeds",
+            json_pack("{s:I, s:I, s:b, s:b, s:b, s:b}", "taken", (json_int_t)stats.taken, "refused",
+                      (json_int_t)stats.refused, "connected", stats.connected, "real-time",
+                      stats.real_time, "locked", stats.locked, "code-locked", stats.code_locked));
     }
     return body;
 }

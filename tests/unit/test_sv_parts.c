@@ -10,12 +10,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/hw_feed.h"
@@ -205,6 +208,82 @@ static void keeps_a_lease(void)
     sv_lease_free(lease);
     close(first), close(second), close(wake);
     unlink(path);
+}
+
+/* The number in this line of a file of proc(5); of smaps the one of the mapping that has `at`. */
+static unsigned long proc_number(const char *file_name, const char *name, const volatile void *at)
+{
+    FILE *file = fopen(file_name, "r");
+    const size_t bytes = strlen(name);
+    unsigned long from, to, number = 0;
+    bool inside = at == NULL;
+    char line[512];
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        if (at != NULL && sscanf(line, "%lx-%lx ", &from, &to) == 2)
+            inside = (uintptr_t)at >= from && (uintptr_t)at < to;
+        if (inside && strncmp(line, name, bytes) == 0)
+            number = strtoul(line + bytes, NULL, 10);
+    }
+    (void)fclose(file);
+    return number;
+}
+
+/* Without rights, and with `limit_bytes` to lock: 0, or what is wrong. */
+static int lock_within(rlim_t limit_bytes, bool locked)
+{
+    const struct rlimit limit = { limit_bytes, limit_bytes };
+    int wake = eventfd(0, EFD_NONBLOCK);
+
+    if (geteuid() == 0 && setresuid(64321, 64321, 64321) < 0)
+        return 1;
+    if (setrlimit(RLIMIT_MEMLOCK, &limit) < 0 || sv_lease_new(1000, -1, -1, wake, &lease) < 0)
+        return 2;
+    if (sv_lease_start(lease) < 0)
+        return 3;
+    if (sv_lease_stats(lease).locked != locked)
+        return 4;
+    sv_lease_free(lease);
+    return 0;
+}
+
+static int in_a_child(rlim_t limit_bytes, bool locked)
+{
+    int status = -1;
+    pid_t child;
+
+    (void)fflush(NULL);
+    child = fork();
+    if (child == 0)
+        _exit(lock_within(limit_bytes, locked));
+    CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* The thread's stack and data stay in memory; a guest's memory, which comes later, does not. */
+static void locks_its_memory(void)
+{
+    const size_t guest_bytes = 64 << 20;
+    unsigned long before;
+    int wake = eventfd(0, EFD_NONBLOCK);
+    void *guest;
+
+    CU_ASSERT_EQUAL_FATAL(sv_lease_new(1000, -1, -1, wake, &lease), 0);
+    CU_ASSERT_EQUAL_FATAL(sv_lease_start(lease), 0);
+    CU_ASSERT_TRUE(sv_lease_stats(lease).locked);
+    CU_ASSERT_TRUE(proc_number("/proc/self/smaps", "Locked:", sv_lease_until_ns(lease)) >= 256);
+    CU_ASSERT_TRUE(proc_number("/proc/self/smaps", "Rss:", sv_lease_until_ns(lease)) >= 256);
+    before = proc_number("/proc/self/status", "VmLck:", NULL);
+    guest = mmap(NULL, guest_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CU_ASSERT_PTR_NOT_EQUAL(guest, MAP_FAILED);
+    CU_ASSERT_TRUE(proc_number("/proc/self/status", "VmLck:", NULL) < before + 1024);
+    (void)munmap(guest, guest_bytes);
+    sv_lease_free(lease);
+    close(wake);
+    CU_ASSERT_EQUAL(munlockall(), 0);
+    CU_ASSERT_EQUAL(in_a_child(1 << 20, true), 0);
+    CU_ASSERT_EQUAL(in_a_child(0, false), 0); /* works on, and says so */
 }
 
 /* --- the saved state --- */
@@ -498,6 +577,7 @@ const struct unit_case unit_cases[] = {
     { "the shared page says all or nothing, and readers cannot write", publishes },
     { "sockets of the dead are taken over, those of the living are not", listens },
     { "feeds move the deadline, and only the right ones", keeps_a_lease },
+    { "the lease thread's memory stays, a guest's may go", locks_its_memory },
     { "header slots are looked at, and consumed in both", looks_and_consumes },
     { "a write of a header that forbids to write the disks is seen", judges_writes },
     { "portals are looked up before lock-in", resolves },
