@@ -346,6 +346,36 @@ static void take_used(struct vh_drive *drive)
     }
 }
 
+/* Nobody knows which of the requests in the ring were done: they fail, and the ring is as new. */
+static void fail_in_flight(struct vh_drive *drive)
+{
+    memset(drive->memory + drive->avail_at, 0, (size_t)(drive->slots_at - drive->avail_at));
+    drive->avail_idx = drive->kicked_idx = drive->used_seen = 0;
+    for (unsigned head = 0; head < drive->size; head++) {
+        struct vh_drive_op *op = drive->ops[head];
+
+        if (op == NULL)
+            continue;
+        drive->ops[head] = NULL;
+        drive->in_flight--;
+        op->done(op, VH_BLK_IOERR);
+    }
+}
+
+/* The back end is gone: what it answered last is taken. */
+static void lose(struct vh_drive *drive, const char *text)
+{
+    const bool unsure = vh_front_unsure(drive->front);
+
+    if (unsure)
+        drive->started = false; /* what is new now waits for the next one */
+    if (text != NULL)
+        drive->callbacks.state(drive->callbacks.context, false, text);
+    take_used(drive);
+    if (unsure)
+        fail_in_flight(drive);
+}
+
 /* --- the front end --- */
 
 static void front_event(void *context, enum vh_front_event event, const char *text)
@@ -354,6 +384,8 @@ static void front_event(void *context, enum vh_front_event event, const char *te
 
     switch (event) {
     case VH_FRONT_KNOWN:
+        if (drive->started && vh_front_unsure(drive->front))
+            lose(drive, NULL); /* it was told to disconnect, which is no event */
         if (!drive->started) {
             drive->setup.features = vh_front_features(drive->front) & DRIVE_FEATURES;
             drive->started = vh_front_start(drive->front, &drive->setup) == 0;
@@ -367,7 +399,7 @@ static void front_event(void *context, enum vh_front_event event, const char *te
         drive->callbacks.state(drive->callbacks.context, true, "");
         break;
     case VH_FRONT_LOST:
-        drive->callbacks.state(drive->callbacks.context, false, text);
+        lose(drive, text);
         break;
     case VH_FRONT_STOPPED:
     case VH_FRONT_LOGGING:

@@ -3,7 +3,9 @@
  * A small driver for a vhost-user disk, for who is no guest: the VMM's own queue of the saved-state
  * area, and tests. One queue, whose rings, headers and status bytes lie in a sealed memory of its
  * own that only this connection knows; data go straight to and from the caller's regions. When the
- * back end dies the driver connects again (vh_drive_reconnect()) and every request goes on.
+ * back end dies the owner connects again (vh_drive_connect()) and every request goes on; but where
+ * the back end had no in-flight region, those it may have taken are done with VH_BLK_IOERR, behind
+ * state(): each may be done, or be done later, or not (vh_front_unsure()).
  */
 #ifndef VH_DRIVE_H
 #define VH_DRIVE_H

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -39,6 +40,7 @@ void vh_front_free(struct vh_front *front)
 {
     if (front == NULL)
         return;
+    front->handed = false; /* the rings may be gone */
     vh_front_disconnect(front);
     if (front->inflight_fd >= 0)
         (void)close(front->inflight_fd);
@@ -47,8 +49,32 @@ void vh_front_free(struct vh_front *front)
     free(front);
 }
 
+static uint16_t index_of(uint64_t ring_addr)
+{
+    return __atomic_load_n((const uint16_t *)(uintptr_t)(ring_addr + 2), __ATOMIC_ACQUIRE);
+}
+
+/* The back end is gone: what did it leave, and where does the next one begin? */
+static void look_at_rings(struct vh_front *front)
+{
+    front->in_flight = false;
+    for (unsigned i = 0; i < front->setup.queue_count; i++) {
+        struct vh_front_queue *queue = &front->setup.queues[i];
+
+        queue->base = index_of(queue->used_addr);
+        front->in_flight = front->in_flight || index_of(queue->avail_addr) != queue->base;
+    }
+    if (front->in_flight && front->inflight_fd < 0) {
+        front->unsure = true;
+        front->want_running = false;
+    }
+}
+
 void vh_front_disconnect(struct vh_front *front)
 {
+    if (front->handed)
+        look_at_rings(front);
+    front->handed = false;
     if (front->fd >= 0) {
         front->callbacks.watch(front->callbacks.context, front->fd, 0);
         (void)close(front->fd);
@@ -61,8 +87,15 @@ void vh_front_disconnect(struct vh_front *front)
 
 void front_lose(struct vh_front *front, const char *why)
 {
+    const bool handed = front->handed;
+    char text[200];
+
     vh_front_disconnect(front);
-    front_tell(front, VH_FRONT_LOST, why);
+    (void)snprintf(text, sizeof(text), "%s%s", why,
+                   handed && front->unsure
+                       ? "; requests were in flight that it kept no record of: done or not"
+                       : "");
+    front_tell(front, VH_FRONT_LOST, text);
 }
 
 int vh_front_connect_fd(struct vh_front *front, int fd)
@@ -108,6 +141,7 @@ int vh_front_start(struct vh_front *front, const struct vh_front_setup *setup)
         return -ENOTSUP;
     front->setup = *setup;
     front->want_running = true;
+    front->in_flight = front->unsure = false;
     rc = front_send_setup(front);
     if (rc < 0)
         vh_front_disconnect(front);
@@ -169,6 +203,8 @@ void vh_front_service(struct vh_front *front, int fd, short revents)
         if (rc < 0 && front->fd == fd)
             front_lose(front, rc == -ECONNRESET ? "the back end closed the connection"
                               : rc == -EPROTO   ? "the back end broke the protocol"
+                              : rc == -ENOTSUP  ? "the back end has no in-flight region, and one "
+                                                  "before it left requests in its own"
                                                 : strerror(-rc));
     }
 }
@@ -188,7 +224,7 @@ uint16_t vh_front_base(const struct vh_front *front, unsigned queue)
     return front->setup.queues[queue].base;
 }
 
-bool vh_front_keeps_inflight(const struct vh_front *front)
+bool vh_front_unsure(const struct vh_front *front)
 {
-    return (front->protocol_features & VH_P_INFLIGHT_SHMFD) != 0;
+    return front->unsure;
 }

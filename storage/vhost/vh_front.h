@@ -4,6 +4,10 @@
  * rings, stops them, keeps the in-flight region while the back end is gone, and sets everything up
  * again when it is back. It sits in the caller's event loop and never waits.
  *
+ * A back end without an in-flight region (INFLIGHT_SHMFD) takes with it what it knew of its
+ * requests. It may answer in any order, so no index tells which of them were done: done again, an
+ * older write may land over a newer one. Nothing is done again then: see vh_front_unsure().
+ *
  * The caller connects (and connects again when it is told that the back end is lost), is told when
  * the device is known, starts it with memory and queues, and is told when the rings run.
  */
@@ -23,7 +27,7 @@ enum vh_front_event {
     VH_FRONT_RUNNING, /* the rings were taken over by the back end */
     VH_FRONT_STOPPED, /* drained: the bases can be read */
     VH_FRONT_LOGGING, /* the dirty log is on, or off, as it was wanted */
-    VH_FRONT_LOST,    /* the connection ended; `text` says why */
+    VH_FRONT_LOST,    /* the connection ended; `text` says why; see vh_front_unsure() */
 };
 
 struct vh_front_callbacks {
@@ -59,12 +63,14 @@ void vh_front_free(struct vh_front *front);
 /*
  * Connect to the back end at `path`; VH_FRONT_KNOWN or VH_FRONT_LOST follows. If the rings were
  * running when an earlier connection ended they are set up again, behind VH_FRONT_KNOWN, without
- * being asked. 0, -EALREADY if it is connected, or -errno of connect(2): try again later.
+ * being asked, unless vh_front_unsure(). A back end without an in-flight region that comes where
+ * another one left requests in such a region is lost at once. 0, -EALREADY if it is connected, or
+ * -errno of connect(2): try again later.
  */
 int vh_front_connect(struct vh_front *front, const char *path);
 /* The same with a connected socket, which is the front end's now. */
 int vh_front_connect_fd(struct vh_front *front, int fd);
-/* End the connection; no event. */
+/* End the connection; no event. The rings' memory is read: it is there, or they were stopped. */
 void vh_front_disconnect(struct vh_front *front);
 
 /*
@@ -86,6 +92,11 @@ void vh_front_service(struct vh_front *front, int fd, short revents);
 uint64_t vh_front_features(const struct vh_front *front);     /* what the back end offers */
 const uint8_t *vh_front_config(const struct vh_front *front); /* VH_CONFIG_BYTES, zero-filled */
 uint16_t vh_front_base(const struct vh_front *front, unsigned queue); /* of the last stop */
-bool vh_front_keeps_inflight(const struct vh_front *front);           /* may it be restarted? */
+/*
+ * The last connection ended with requests in flight, at a back end that kept no record of them
+ * ("Inflight I/O tracking"): each may be done or not. The rings are not set up again until
+ * vh_front_start(), whose caller has decided what becomes of those requests.
+ */
+bool vh_front_unsure(const struct vh_front *front);
 
 #endif

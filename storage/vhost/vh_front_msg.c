@@ -177,6 +177,7 @@ static int send_queues(struct vh_front *front)
 
     if (front->inflight_fd >= 0)
         rc = send_inflight(front);
+    front->handed = true;
     for (unsigned i = 0; rc == 0 && i < front->setup.queue_count; i++)
         rc = send_queue(front, i);
     for (unsigned i = 0; rc == 0 && enable && i < front->setup.queue_count; i++)
@@ -236,7 +237,7 @@ static int base_came(struct vh_front *front, const struct vh_msg *msg)
     front->setup.queues[front->stopping_queue].base = (uint16_t)vh_msg_get_u32(msg, 4);
     if (++front->stopping_queue < front->setup.queue_count)
         return front_ask_base(front);
-    front->running = front->want_running = false;
+    front->running = front->want_running = front->handed = false;
     front_tell(front, VH_FRONT_STOPPED, "");
     return 0;
 }
@@ -269,6 +270,18 @@ static int features_came(struct vh_front *front, uint64_t features)
     return ask(front, VH_GET_PROTOCOL_FEATURES, FRONT_PROTOCOL);
 }
 
+/* The in-flight region of the back end before, at this one. */
+static int keep_region(struct vh_front *front)
+{
+    if (front->inflight_fd < 0 || (front->protocol_features & VH_P_INFLIGHT_SHMFD) != 0)
+        return 0;
+    if (front->in_flight)
+        return -ENOTSUP; /* this one would do as if they had never been done */
+    (void)close(front->inflight_fd);
+    front->inflight_fd = -1;
+    return 0;
+}
+
 static int protocol_came(struct vh_front *front, uint64_t features)
 {
     int rc;
@@ -276,6 +289,9 @@ static int protocol_came(struct vh_front *front, uint64_t features)
     front->protocol_features = features & WANTED_PROTOCOL;
     if ((features & VH_P_CONFIG) == 0)
         return -EPROTO;
+    rc = keep_region(front);
+    if (rc < 0)
+        return rc;
     rc = send_u64(front, VH_SET_PROTOCOL_FEATURES, front->protocol_features);
     if (rc == 0)
         rc = send_plain(front, VH_SET_OWNER);

@@ -26,7 +26,10 @@ struct vh_front {
     int fd; /* -1: not connected */
     struct vh_msg_reader reader;
     enum front_wait wait;
-    bool known, running, want_running, logging;
+    bool known, running, want_running;
+    bool handed;    /* the back end was given the rings on this connection */
+    bool in_flight; /* the last one that was given them left requests unanswered, */
+    bool unsure;    /* and no record of which of them it has done */
     unsigned stopping_queue;
     uint64_t features, protocol_features, queue_num;
     uint8_t config[VH_CONFIG_BYTES];

@@ -3,6 +3,7 @@
  * storage/vhost/vh_drive, storage/vhost/vh_front, storage/vhost/vh_front_msg against a server of
  * another make, or of bad faith: it is played by the test, message by message, and writes into the
  * rings what it likes.
+ * (over 400: the server that is played is half of it)
  */
 #include <config.h>
 
@@ -31,11 +32,12 @@ struct server {
     struct vh_msg_reader reader;
     uint8_t *rings; /* the driver's own memory */
     size_t rings_bytes;
-    uint64_t rings_at; /* in the driver */
+    uint64_t rings_at, rings_guest_at; /* in the driver, in the guest */
     uint8_t *avail, *used;
     uint32_t base;
     int call_fd;
     unsigned starts, regions_back;
+    bool drains; /* it answers a stop */
 };
 
 static struct watch_loop loop;
@@ -82,6 +84,15 @@ static void answer_inflight(const struct vh_msg *to)
     close(fd);
 }
 
+static void answer_base(const struct vh_msg *to, uint32_t base)
+{
+    struct vh_msg msg = { 0 };
+
+    vh_msg_put_u32(&msg, 0);
+    vh_msg_put_u32(&msg, base);
+    answer(to, &msg);
+}
+
 static void take_memory(struct vh_msg *msg)
 {
     int fd = vh_msg_take_fd(msg, 0);
@@ -94,6 +105,7 @@ static void take_memory(struct vh_msg *msg)
     server.rings = mmap(NULL, server.rings_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     CU_ASSERT_PTR_NOT_EQUAL_FATAL(server.rings, MAP_FAILED);
     server.rings_at = vh_msg_get_u64(msg, 8 + 16);
+    server.rings_guest_at = vh_msg_get_u64(msg, 8);
     close(fd);
 }
 
@@ -125,6 +137,10 @@ static void serve(struct vh_msg *msg)
     case VH_SET_VRING_BASE:
         server.base = vh_msg_get_u32(msg, 4);
         break;
+    case VH_GET_VRING_BASE:
+        if (server.drains)
+            answer_base(msg, 5);
+        break;
     case VH_SET_VRING_CALL:
         if (server.call_fd >= 0)
             close(server.call_fd);
@@ -150,12 +166,23 @@ static void store16(uint8_t *at, uint16_t value)
     __atomic_store_n((uint16_t *)(void *)at, value, __ATOMIC_RELEASE);
 }
 
+/* The status is the last of the head's indirect table. */
+static void set_status(uint32_t id, enum vh_blk_status status)
+{
+    const struct vh_desc *desc = (const struct vh_desc *)(void *)server.rings + id;
+    const uint32_t count = desc->len / (uint32_t)sizeof(*desc);
+    const struct vh_desc *table = (void *)(server.rings + (desc->addr - server.rings_guest_at));
+
+    server.rings[table[count - 1].addr - server.rings_guest_at] = (uint8_t)status;
+}
+
 /* Give head `id` back as done. */
 static void push_used(uint32_t id)
 {
     const uint16_t idx = load16(server.used + 2);
     const struct vh_used_elem element = { .id = id };
 
+    set_status(id, VH_BLK_OK);
     memcpy(server.used + 4 + sizeof(element) * (idx % QUEUE), &element, sizeof(element));
     store16(server.used + 2, (uint16_t)(idx + 1));
 }
@@ -241,6 +268,14 @@ static void server_comes(uint64_t protocol)
     settle();
 }
 
+static void server_dies(void)
+{
+    vh_msg_reader_next(&server.reader);
+    close(server.fd);
+    server.fd = -1;
+    settle();
+}
+
 static void begin(uint64_t protocol)
 {
     const struct vh_drive_callbacks callbacks = { .watch = drive_watch, .state = drive_state };
@@ -307,7 +342,202 @@ static void server_floods(void)
     end();
 }
 
+/* One of two requests is answered when the server dies, and it kept no record of the other. */
+static void unsure_requests_fail(void)
+{
+    begin(0);
+    submit(0);
+    submit(1);
+    push_used(0);
+    server_dies();
+    CU_ASSERT_EQUAL(downs, 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(down_text, "kept no record"));
+    CU_ASSERT_EQUAL(dones, 2);
+    CU_ASSERT_EQUAL(failed, 1);
+    submit(2); /* nobody has seen it: it waits */
+    CU_ASSERT_EQUAL(vh_drive_in_flight(drive), 1);
+    server_comes(0);
+    CU_ASSERT_TRUE(up);
+    CU_ASSERT_EQUAL(server.starts, 1);
+    CU_ASSERT_EQUAL((uint16_t)(load16(server.avail + 2) - server.base), 1); /* and nothing else */
+    push_used(0);
+    CU_ASSERT_EQUAL(eventfd_write(server.call_fd, 1), 0);
+    settle();
+    CU_ASSERT_EQUAL(dones, 3);
+    CU_ASSERT_EQUAL(failed, 1);
+    end();
+}
+
+/* The same where the owner ends the connection, of which no event tells. */
+static void unsure_behind_an_end(void)
+{
+    begin(0);
+    submit(0);
+    vh_front_disconnect(vh_drive_front(drive));
+    CU_ASSERT_TRUE(vh_front_unsure(vh_drive_front(drive)));
+    server_dies();
+    server_comes(0);
+    CU_ASSERT_EQUAL(failed, 1);
+    CU_ASSERT_EQUAL(server.starts, 1);
+    CU_ASSERT_EQUAL((uint16_t)(load16(server.avail + 2) - server.base), 0);
+    CU_ASSERT_FALSE(vh_front_unsure(vh_drive_front(drive)));
+    end();
+}
+
+/* Where nothing was in flight, the next one begins behind what was done. */
+static void goes_on_behind_what_was_done(void)
+{
+    begin(0);
+    for (unsigned i = 0; i < 3; i++) {
+        submit(i);
+        push_used(i);
+    }
+    server_dies();
+    CU_ASSERT_PTR_NULL(strstr(down_text, "kept no record"));
+    CU_ASSERT_EQUAL(dones, 3);
+    submit(3);
+    server_comes(0);
+    CU_ASSERT_EQUAL(server.starts, 1);
+    CU_ASSERT_EQUAL(server.base, 3);
+    CU_ASSERT_EQUAL(load16(server.avail + 2), 4);
+    CU_ASSERT_EQUAL(failed, 0);
+    end();
+}
+
+/* A region with requests in it goes to a server that can read it, and to no other. */
+static void region_waits_for_its_like(void)
+{
+    begin(VH_P_INFLIGHT_SHMFD);
+    CU_ASSERT_EQUAL(server.regions_back, 1);
+    submit(0);
+    server_dies();
+    CU_ASSERT_PTR_NULL(strstr(down_text, "kept no record"));
+    server_comes(0);
+    CU_ASSERT_EQUAL(downs, 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(down_text, "no in-flight region"));
+    CU_ASSERT_EQUAL(server.starts, 0);
+    server_dies();
+    server_comes(VH_P_INFLIGHT_SHMFD);
+    CU_ASSERT_EQUAL(server.starts, 1);
+    CU_ASSERT_EQUAL(server.regions_back, 1);
+    CU_ASSERT_EQUAL(dones, 0);
+    push_used(0);
+    server_dies();
+    CU_ASSERT_EQUAL(dones, 1);
+    CU_ASSERT_EQUAL(failed, 0);
+    server_comes(0); /* it is empty now, and nobody's */
+    CU_ASSERT_EQUAL(server.starts, 1);
+    CU_ASSERT_EQUAL(server.regions_back, 0);
+    CU_ASSERT_EQUAL(server.base, 1);
+    end();
+}
+
+/* --- a front end alone, whose rings are the guest's --- */
+
+static unsigned events[VH_FRONT_LOST + 1];
+static struct vh_front *front;
+
+static void front_event(void *context, enum vh_front_event event, const char *text)
+{
+    (void)context, (void)text;
+    events[event]++;
+}
+
+static void front_ready(void *context, int fd, short revents)
+{
+    (void)context;
+    vh_front_service(front, fd, revents);
+}
+
+static void front_watch(void *context, int fd, short wanted)
+{
+    (void)context;
+    watch_loop_set(&loop, fd, wanted, front_ready, NULL);
+}
+
+static void meet(void)
+{
+    int ends[2];
+
+    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
+                          0);
+    server.fd = ends[1];
+    server.starts = 0;
+    CU_ASSERT_EQUAL(vh_front_connect_fd(front, ends[0]), 0);
+    settle();
+}
+
+static void unsure_rings_stay_off(void)
+{
+    const struct vh_front_callbacks callbacks = { .event = front_event, .watch = front_watch };
+    struct vh_front_setup setup = { .features = VH_F_VERSION_1,
+                                    .region_count = 1,
+                                    .queue_count = 1 };
+    uint8_t *rings;
+    int fd = memfd_create("unit", MFD_CLOEXEC), event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+    memset(&loop, 0, sizeof(loop));
+    memset(&server, 0, sizeof(server));
+    memset(events, 0, sizeof(events));
+    server.call_fd = -1;
+    server.protocol = VH_P_CONFIG | VH_P_REPLY_ACK;
+    vh_msg_reader_init(&server.reader);
+    CU_ASSERT_EQUAL_FATAL(ftruncate(fd, 4096), 0);
+    rings = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    setup.regions[0] = (struct vh_region) { .bytes = 4096, .user_addr = (uintptr_t)rings };
+    setup.region_fds[0] = fd;
+    setup.queues[0] = (struct vh_front_queue) { .size = QUEUE,
+                                                .desc_addr = (uintptr_t)rings,
+                                                .avail_addr = (uintptr_t)rings + 1024,
+                                                .used_addr = (uintptr_t)rings + 2048,
+                                                .kick_fd = event,
+                                                .call_fd = -1 };
+    CU_ASSERT_EQUAL_FATAL(vh_front_new(&callbacks, &front), 0);
+    meet();
+    CU_ASSERT_EQUAL(vh_front_start(front, &setup), 0);
+    settle();
+    CU_ASSERT_EQUAL(events[VH_FRONT_RUNNING], 1);
+    store16(rings + 1024 + 2, 2);
+    store16(rings + 2048 + 2, 1);
+    server_dies();
+    CU_ASSERT_EQUAL(events[VH_FRONT_LOST], 1);
+    CU_ASSERT_TRUE(vh_front_unsure(front));
+    meet();
+    CU_ASSERT_EQUAL(events[VH_FRONT_KNOWN], 2);
+    CU_ASSERT_EQUAL(server.starts, 0); /* who has the guest decides */
+    setup.queues[0].base = 2;
+    CU_ASSERT_EQUAL(vh_front_start(front, &setup), 0);
+    CU_ASSERT_FALSE(vh_front_unsure(front));
+    settle();
+    CU_ASSERT_EQUAL(server.starts, 1);
+    CU_ASSERT_EQUAL(server.base, 2);
+    CU_ASSERT_EQUAL(vh_front_stop(front), 0);
+    server_dies(); /* in a stop: they ran still */
+    CU_ASSERT_TRUE(vh_front_unsure(front));
+    server.drains = true;
+    meet();
+    CU_ASSERT_EQUAL(vh_front_start(front, &setup), 0);
+    settle();
+    CU_ASSERT_EQUAL(vh_front_stop(front), 0);
+    settle();
+    CU_ASSERT_EQUAL(events[VH_FRONT_STOPPED], 1);
+    server_dies(); /* behind it: what is in the rings was never taken */
+    CU_ASSERT_FALSE(vh_front_unsure(front));
+    CU_ASSERT_EQUAL(vh_front_base(front, 0), 5);
+    vh_front_free(front);
+    munmap(server.rings, server.rings_bytes);
+    munmap(rings, 4096);
+    close(fd);
+    close(event);
+}
+
 const struct unit_case unit_cases[] = {
     { "a server that answers for ever keeps nobody out", server_floods },
+    { "who kept no record leaves requests that fail, and are not done again",
+      unsure_requests_fail },
+    { "the same where its owner ended the connection", unsure_behind_an_end },
+    { "with nothing in flight the next one goes on", goes_on_behind_what_was_done },
+    { "an in-flight region goes to who can read it", region_waits_for_its_like },
+    { "rings of a guest stay off until it was decided", unsure_rings_stay_off },
     { 0 },
 };
