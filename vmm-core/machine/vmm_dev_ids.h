@@ -12,6 +12,9 @@ enum vmm_dev_id {
     VMM_DEV_CMOS = 3,
     VMM_DEV_PORTS = 4,
     VMM_DEV_PCI = 16,
+    VMM_DEV_PIIX3 = 17,
+    VMM_DEV_PM = 18,
+    VMM_DEV_MSIX = 19,
     VMM_DEV_VM = 32, /* what KVM keeps of the VM */
     VMM_DEV_VCPU = 33,
 };

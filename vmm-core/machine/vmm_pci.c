@@ -14,15 +14,15 @@
 #include "vmm-core/machine/vmm_dev_ids.h"
 #include "vmm-core/machine/vmm_pci_priv.h"
 
-/* 440FX 3.1: ports, and offsets in them */
+/* 82441FX, CONFADD and CONFDATA: ports, and offsets in them */
 enum { FIRST_PORT = 0xcf8, PORT_COUNT = 8, RESET_OFFSET = 1, DATA_OFFSET = 4, DWORD = 4 };
 #define ADDRESS_ENABLE UINT32_C(0x80000000)
 #define ADDRESS_KEPT   UINT32_C(0x80fffffc) /* enable, bus, device, function, register */
 
-/* 82371SB 2.5.5.1: RCPU resets when it rises, SRST says how; there is one kind here */
+/* 82371SB, RC, reset control: RCPU resets when it rises, SRST says how; there is one kind here */
 enum { RESET_CPU = 4, RESET_KEPT = 6 };
 
-/* the host bridge's own (440FX 3.2): attributes of 0C0000h to 0FFFFFh, system management RAM */
+/* the host bridge's own: PAM, attributes of 0C0000h to 0FFFFFh; SMRAM, system management RAM */
 enum { PAM = 0x59, PAM_END = 0x60, SMRAM = 0x72, SMRAM_AT_RESET = 2 };
 
 static const struct vmm_pci_identity host_identity = {
@@ -201,7 +201,7 @@ static const struct vmm_dev_ops dev_ops = {
 static void begin_host(struct vmm_pci_function *host)
 {
     vmm_pci_begin(host, &host_identity);
-    /* 440FX 3.2.3: memory and master are always on */
+    /* 82441FX, PCICMD: memory and master are always on */
     host->config[VMM_PCI_COMMAND] = VMM_PCI_MEMORY | VMM_PCI_MASTER;
     host->writable[VMM_PCI_COMMAND] = VMM_PCI_PARITY;
     host->writable[VMM_PCI_COMMAND + 1] = VMM_PCI_SERR >> 8;
