@@ -247,7 +247,8 @@ int server_give(struct sv_server *server, bool release, uint16_t node, struct hw
         server_owning_done(server, NULL);
         return 0;
     }
-    return hw_error_set(error, HW_ERROR_REFUSED, EPERM, "LUNs", "are not owned", "");
+    return hw_error_set(error, HW_ERROR_REFUSED, EPERM, "LUNs", "are not owned",
+                        "see their owner with 'hawser lun show'");
 }
 
 /* --- what the LUNs tell --- */
