@@ -45,8 +45,9 @@ static void end(struct cli_serve *serve, int status)
 
 static void start(struct cli_serve *serve)
 {
-    serve->restart_at_ms = 0;
-    serve->started_ms = now_ms();
+    serve->restart_at_ms = serve->opened_ms = 0;
+    serve->again = false;
+    hw_error_clear(&serve->lost);
     serve->child = cli_serve_start(&serve->command);
     if (serve->child > 0)
         return;
@@ -64,49 +65,84 @@ void cli_serve_disconnect(struct cli_serve *serve)
     serve->have = 0;
 }
 
-static void died(struct cli_serve *serve, int status)
+/* What ends without having been released; the first message stands. */
+static void stays_claimed(struct cli_serve *serve, enum hw_error_kind kind, int code,
+                          const char *reason)
 {
-    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    (void)hw_error_set(&serve->error, kind, code, serve->name, reason,
+                       "see its owner with 'hawser lun show', then 'hawser lun release'");
+    serve->status = hw_error_exit_status(&serve->error);
+}
 
-    serve->child = 0;
-    cli_serve_disconnect(serve);
-    if (serve->stopping || serve->refused) {
-        end(serve, 0);
-        return;
-    }
-    /* it said why itself, on standard error: again would end alike */
-    if (WIFEXITED(status) && code != 0) {
-        end(serve, code <= HW_ERROR_TIMED_OUT ? code : HW_ERROR_FAILED);
-        return;
-    }
-    if (now_ms() - serve->started_ms >= STEADY_MS)
+/* The end that was asked for: by a signal, or since the LUN is not ours. */
+static void end_as_wished(struct cli_serve *serve)
+{
+    if (serve->stopping && serve->shown && serve->wish.owned && !serve->released &&
+        serve->error.kind == HW_ERROR_NONE)
+        stays_claimed(serve, HW_ERROR_FAILED, EHOSTDOWN,
+                      "has no server that could release it: it stays claimed");
+    end(serve, 0);
+}
+
+/* From one that opens and dies again it takes ever longer; not for the end of a long wait. */
+static void start_later(struct cli_serve *serve, const char *how, int number)
+{
+    const bool opened = serve->opened_ms != 0;
+
+    if (opened && (!serve->opened_before || now_ms() - serve->opened_ms >= STEADY_MS))
         serve->restart_ms = RESTART_MS;
+    serve->opened_before = opened;
     serve->restart_at_ms = now_ms() + serve->restart_ms;
     (void)fprintf(serve->call->err,
-                  "%s: hawser-lun ended (%s %d): started again, the guest waits\n", serve->name,
-                  WIFEXITED(status) ? "status" : "signal",
-                  WIFEXITED(status) ? code : WTERMSIG(status));
+                  "%s: hawser-lun ended (%s %d): started again in %d.%d s, the guest waits\n",
+                  serve->name, how, number, (int)(serve->restart_ms / 1000),
+                  (int)(serve->restart_ms % 1000 / 100));
     serve->restart_ms *= 2;
     if (serve->restart_ms > RESTART_MOST_MS)
         serve->restart_ms = RESTART_MOST_MS;
 }
 
+/* It said why itself, on standard error. */
+static void died(struct cli_serve *serve, int status)
+{
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+
+    serve->child = 0;
+    cli_serve_disconnect(serve);
+    if (serve->lost.kind != HW_ERROR_NONE && serve->error.kind == HW_ERROR_NONE &&
+        (serve->stopping || !cli_serve_may_pass(hw_error_exit_status(&serve->lost)))) {
+        serve->error = serve->lost;
+        serve->status = hw_error_exit_status(&serve->error);
+    }
+    if (serve->stopping || serve->error.kind != HW_ERROR_NONE)
+        end_as_wished(serve);
+    else if (code != 0 && !(serve->shown && cli_serve_may_pass(code)))
+        end(serve, code <= HW_ERROR_TIMED_OUT ? code : HW_ERROR_FAILED);
+    else
+        start_later(serve, WIFEXITED(status) ? "status" : "signal",
+                    WIFEXITED(status) ? code : WTERMSIG(status));
+}
+
 /* --- what it tells --- */
 
+/* It does not own the LUN and tries no more. What was served, and may be soon, is tried again. */
 static void refuse(struct cli_serve *serve, const json_t *event)
 {
-    const char *reason = json_string_value(json_object_get(event, "reason"));
-    const char *detail = json_string_value(json_object_get(event, "detail"));
-    const char *key = json_string_value(json_object_get(event, "key"));
-    enum sto_own_reason why = STO_OWN_REASON_NONE;
+    struct hw_error error = { 0 };
+    char line[HW_ERROR_LINE_BYTES];
 
-    for (int i = 0; i < (int)STO_OWN_REASON_COUNT; i++)
-        if (reason != NULL && strcmp(reason, sto_own_reason_name((enum sto_own_reason)i)) == 0)
-            why = (enum sto_own_reason)i;
-    (void)sto_own_reason_error(serve->name, why, key != NULL ? strtoull(key, NULL, 16) : 0,
-                               detail != NULL ? detail : "", &serve->error);
-    serve->status = hw_error_exit_status(&serve->error);
-    serve->refused = true;
+    if (serve->refused || serve->again)
+        return; /* told twice: as an event and in the status */
+    cli_serve_refusal(serve->name, event, serve->shown, &error);
+    serve->again = serve->shown && cli_serve_may_pass(hw_error_exit_status(&error));
+    if (serve->again) {
+        (void)hw_error_line(&error, line, sizeof(line));
+        (void)fprintf(serve->call->err, "hawser: %s\n", line);
+    } else {
+        serve->error = error;
+        serve->status = hw_error_exit_status(&error);
+        serve->refused = true;
+    }
     say(serve, "{\"command\":\"quit\"}\n");
 }
 
@@ -142,10 +178,12 @@ static bool next_block(struct cli_serve *serve, const json_t *event)
 
 static void gate(struct cli_serve *serve, const char *state, const char *reason)
 {
+    if (strcmp(state, "open") == 0 && serve->opened_ms == 0)
+        serve->opened_ms = now_ms();
     if (strcmp(state, "open") == 0 && !serve->shown) {
         serve->shown = true;
-        /* a saved state of later on is not what was given up */
-        serve->wish.discard_state = false;
+        /* what is on the LUN later on is not what was to be given up, or taken over */
+        serve->wish.discard_state = serve->wish.takeover = false;
         (void)cli_serve_command(&serve->wish, &serve->paths, &serve->command);
         if (serve->json)
             (void)fprintf(serve->call->out, "{\"event\":\"serving\",\"socket\":\"%s\"}\n",
@@ -179,6 +217,7 @@ static void answered(struct cli_serve *serve, const json_t *answer)
                       json_string_value(json_object_get(error, "reason")),
                       json_string_value(json_object_get(error, "remedy")));
     if (id != NULL && strcmp(id, "stop") == 0) {
+        serve->released = error == NULL;
         if (error != NULL && serve->status == 0)
             serve->status = HW_ERROR_FAILED;
         say(serve, "{\"command\":\"quit\"}\n");
@@ -201,13 +240,14 @@ static void heard(struct cli_serve *serve, const json_t *line)
     }
     if (goes_on)
         return;
-    if (event != NULL && strcmp(event, "refused") == 0 && !serve->shown && !serve->refused)
+    if (event != NULL && strcmp(event, "refused") == 0)
         refuse(serve, line);
+    if (event != NULL && strcmp(event, "lost") == 0)
+        cli_serve_refusal(serve->name, line, true, &serve->lost);
     if (state != NULL && reason != NULL && !serve->stopping && !serve->refused)
         gate(serve, state, reason);
     /* the status that was asked for at first holds a refusal that came before we listened */
-    if (event == NULL && json_object_get(line, "refused") != NULL && !serve->shown &&
-        !serve->refused)
+    if (event == NULL && json_object_get(line, "refused") != NULL)
         refuse(serve, json_object_get(line, "refused"));
     if (event == NULL)
         answered(serve, line);
@@ -254,15 +294,11 @@ static void connect_to(struct cli_serve *serve)
 
 /* --- the end --- */
 
-/* It ends without having been released. */
 static void end_claimed(struct cli_serve *serve, enum hw_error_kind kind, int code,
                         const char *reason)
 {
-    if (serve->wish.owned) {
-        (void)hw_error_set(&serve->error, kind, code, serve->name, reason,
-                           "see its owner with 'hawser lun show', then 'hawser lun release'");
-        serve->status = hw_error_exit_status(&serve->error);
-    }
+    if (serve->wish.owned)
+        stays_claimed(serve, kind, code, reason);
     (void)kill(serve->child, SIGKILL);
     serve->stop_at_ms = 0;
 }
@@ -277,25 +313,27 @@ static void stop_at_once(struct cli_serve *serve)
 
 static void stop(struct cli_serve *serve)
 {
-    if (serve->child == 0) {
-        end(serve, 0);
-        return;
-    }
+    bool gives;
+
     if (serve->stopping) {
         stop_at_once(serve);
         return;
     }
     serve->stopping = true;
+    if (serve->child == 0) {
+        end_as_wished(serve);
+        return;
+    }
     serve->stop_at_ms = now_ms() + STOP_MS;
     if (serve->control_fd < 0) { /* it cannot hear */
         (void)kill(serve->child, SIGTERM);
         return;
     }
+    gives = serve->wish.owned && serve->lost.kind == HW_ERROR_NONE;
     if (!serve->json)
         (void)fprintf(serve->call->err, "%s: ends%s\n", serve->name,
-                      serve->wish.owned ? ", and releases the LUN" : "");
-    say(serve, serve->wish.owned ? "{\"command\":\"release\",\"id\":\"stop\"}\n"
-                                 : "{\"command\":\"quit\"}\n");
+                      gives ? ", and releases the LUN" : "");
+    say(serve, gives ? "{\"command\":\"release\",\"id\":\"stop\"}\n" : "{\"command\":\"quit\"}\n");
 }
 
 static void too_late(struct cli_serve *serve)

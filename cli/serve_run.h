@@ -23,15 +23,19 @@ struct cli_serve {
     struct cli_serve_paths paths;
     struct cli_serve_command command;
     bool made_directory, json;
-    bool shown, stopping, refused, over;
+    bool shown, stopping, released, over;
+    bool refused;     /* the LUN is not to be had: `error` says why */
+    bool again;       /* it is for now: the server ends, and is started again */
     int signal_fd;    /* of SIGINT, SIGTERM and SIGCHLD, which are blocked */
     int directory_fd; /* locked: nobody else serves there */
     int control_fd;   /* -1: not connected */
     pid_t child;
-    int64_t started_ms, restart_at_ms, stop_at_ms; /* 0: no */
+    int64_t opened_ms, restart_at_ms, stop_at_ms; /* 0: no */
+    bool opened_before;                           /* the server before this one passed requests */
     int64_t restart_ms;
     int status;
     struct hw_error error;
+    struct hw_error lost; /* since when the server lives on without the LUN; NONE: it is ours */
     char line[CLI_SERVE_LINE_BYTES];
     size_t have;
 };
@@ -39,7 +43,8 @@ struct cli_serve {
 /*
  * Start the server and stay until it is stopped by a signal, refuses, or cannot go on: `status` is
  * the exit status, `error` the message if there is one to tell. A server that dies is started again
- * with the same words.
+ * with the same words; once it has served also if it cannot go on for now, as without its target,
+ * until it can.
  */
 void cli_serve_run(struct cli_serve *serve);
 /* Close its control socket, if it is open. */

@@ -7,7 +7,11 @@
 
 #include "cli/serve_text.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "storage/sto_own.h"
 
 void cli_serve_print_use(FILE *out, const char *socket)
 {
@@ -66,4 +70,53 @@ void cli_serve_print_event(FILE *out, const char *name, const json_t *event)
                       word(event, "key")[0] != '\0' ? ": " : "", word(event, "key"),
                       detail[0] != '\0' ? ": " : "", detail);
     (void)fflush(out);
+}
+
+static enum sto_own_reason reason_of(const json_t *event)
+{
+    const char *name = word(event, "reason");
+
+    for (int i = 0; i < (int)STO_OWN_REASON_COUNT; i++)
+        if (strcmp(name, sto_own_reason_name((enum sto_own_reason)i)) == 0)
+            return (enum sto_own_reason)i;
+    return STO_OWN_REASON_NONE;
+}
+
+static bool is_anothers(enum sto_own_reason why)
+{
+    return why == STO_OWN_REASON_STALE || why == STO_OWN_REASON_HELD ||
+           why == STO_OWN_REASON_UNEXPECTED || why == STO_OWN_REASON_CONFLICTED ||
+           why == STO_OWN_REASON_FOREIGN_KEY || why == STO_OWN_REASON_FOREIGN_RECORD;
+}
+
+static void taken_over(const char *name, enum sto_own_reason why, const json_t *event,
+                       struct hw_error *error)
+{
+    const char *key = word(event, "key");
+    const json_int_t generation = json_integer_value(json_object_get(event, "generation"));
+    char by[80] = "";
+
+    if (key[0] != '\0')
+        (void)snprintf(by, sizeof(by), " by %s", key);
+    else if (why == STO_OWN_REASON_STALE || why == STO_OWN_REASON_HELD) /* the record's */
+        (void)snprintf(by, sizeof(by), " by generation %" JSON_INTEGER_FORMAT, generation);
+    (void)hw_error_setf(error, HW_ERROR_REFUSED, EBADE, name,
+                        "stop its QEMU here; see its owner with 'hawser lun show'",
+                        "was taken over%s: %s", by, sto_own_reason_text(why));
+}
+
+void cli_serve_refusal(const char *name, const json_t *event, bool had, struct hw_error *error)
+{
+    const enum sto_own_reason why = reason_of(event);
+
+    if (had && is_anothers(why))
+        taken_over(name, why, event, error);
+    else
+        (void)sto_own_reason_error(name, why, strtoull(word(event, "key"), NULL, 16),
+                                   word(event, "detail"), error);
+}
+
+bool cli_serve_may_pass(int status)
+{
+    return status == HW_ERROR_FAILED || status == HW_ERROR_TIMED_OUT;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `hawser lun serve` over a real target, with hawser's own front end as its QEMU: served, killed and started again, taken
-# over by another node, released; and what it refuses.
+# `hawser lun serve` over a real target, with hawser's own front end as its QEMU: served, killed and started again, also
+# without its target, taken over by another node, also while nothing serves, released; and what it refuses.
 set -u
 
 HW_TOP_SRCDIR=${HW_TOP_SRCDIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
@@ -34,10 +34,35 @@ serve_ends()
     STATUS=$?
 }
 
+# serve_is_over SECONDS: it ends by itself; sets STATUS
+serve_is_over()
+{
+    wait_until "$1" serve_is_gone || kill -KILL "$SERVE_PID"
+    serve_ends none
+}
+
+serve_is_gone()
+{
+    ! kill -0 "$SERVE_PID" 2>/dev/null
+}
+
+# said COUNT PATTERN: at least so many lines say it
+said()
+{
+    [ "$(grep -cE -- "$2" serve.out)" -ge "$1" ]
+}
+
 # server_pid: of hawser-lun, whose parent is the command
 server_pid()
 {
     pgrep -P "$SERVE_PID" -x hawser-lun
+}
+
+# serves [BUT]: the server passes requests, and is not the process BUT
+serves()
+{
+    [ "$(server_pid)" != "${1-}" ] &&
+        "$LAB_BIN/ask" "$PWD/serve/control" '{"command":"status"}' | grep -q '"gate": *"open"'
 }
 
 drive()
@@ -104,7 +129,7 @@ signals()
 {
     # shellcheck disable=SC2046
     serve n1 "$url" $(as 1 240)
-    says 'open: requests pass'
+    says 'vhost-user-blk-pci'
     kill -INT "$SERVE_PID"
     serve_ends INT
     tap_is "two signals at once are one: it ends in order" "$STATUS" 0
@@ -112,7 +137,7 @@ signals()
     tap_check "and has released the LUN" grep -qiE 'free|nobody' show.out
     # shellcheck disable=SC2046
     serve n1 "$url" $(as 1 272)
-    says 'open: requests pass'
+    says 'vhost-user-blk-pci'
     kill -STOP "$TGT_PID"
     kill -INT "$SERVE_PID"
     sleep 1.2 # what is measured: a second one that comes later
@@ -129,7 +154,7 @@ owned_in_between()
     local before
     # shellcheck disable=SC2046
     serve n1 "$url" $(as 1 128)
-    says 'open: requests pass'
+    says 'vhost-user-blk-pci'
     kill -STOP "$SERVE_PID"
     while wait_until 3 conn_drop n1; do :; done
     show >show.out 2>&1
@@ -145,7 +170,82 @@ owned_in_between()
     tap_is "nothing is written any more" "$(sha256sum <disk1)" "$before"
     show >show.out 2>&1
     tap_check "and nobody owns it" grep -qiE 'free|nobody' show.out
-    serve_ends TERM
+    kill -KILL "$(server_pid)"
+    serve_is_over 20
+    tap_is "its server dies: it is not started again" "$STATUS $(grep -c '^hawser: .*was taken over' serve.out)" "3 1"
+}
+
+# A server that finds no target: tried again until there is one, or nobody wants it any more.
+without_its_target()
+{
+    local pid
+    # shellcheck disable=SC2046
+    serve n1 "$url" $(as 1 304)
+    says 'vhost-user-blk-pci'
+    pid=$(server_pid)
+    san_stop
+    kill -KILL "$pid"
+    tap_check "its server dies, and the target is away: it is tried again, and again" \
+        wait_until 30 said 3 'ended \(status [15]\): started again in [0-9.]+ s'
+    tap_check "why is said, with a remedy" says 'cannot be reached: .*; check that the target is up'
+    san_daemon && san_targets
+    tap_check "the target is back: it serves again" wait_until 30 serves "$pid"
+    damaged_record
+    net_cut n1
+    kill -KILL "$(server_pid)"
+    tap_check "the network is cut, too" says '10.77.0.100:3260: no answer; check'
+    kill -INT "$SERVE_PID"
+    serve_is_over 20
+    tap_is "nobody wants it any more: it ends, and says that the LUN stays claimed" \
+        "$STATUS $(grep -c 'stays claimed; see its owner' serve.out)" "1 1"
+    net_heal n1
+    show >show.out 2>&1
+    tap_check "as it does" grep -q 'node 1' show.out
+}
+
+# What the server is told to be unable for, not by its end: no copy of the record can be read for a while.
+damaged_record()
+{
+    local at=256
+    kill -STOP "$SERVE_PID"
+    kill -KILL "$(server_pid)"
+    dd if=disk1 of=record bs=4096 skip="$at" count=2 status=none
+    tr '\0-\377' '\377' <record | dd of=disk1 bs=4096 seek="$at" conv=notrunc status=none
+    kill -CONT "$SERVE_PID"
+    tap_check "no ownership record can be read: it is tried again, and again" \
+        wait_until 30 said 2 '^hawser: .*no copy of the ownership record can be read.*; see what is left'
+    kill -STOP "$SERVE_PID"
+    dd if=record of=disk1 bs=4096 seek="$at" conv=notrunc status=none
+    kill -CONT "$SERVE_PID"
+    tap_check "it can: it owns the LUN again" wait_until 30 serves
+}
+
+# While nothing serves another node becomes the owner: it stays that.
+taken_over_meanwhile()
+{
+    local pid
+    # shellcheck disable=SC2046
+    {
+        ns_run n2 "$HAWSER" lun takeover "$url" $(as 2 336) >/dev/null 2>&1
+        serve n1 "$url" $(as 1 368) --takeover
+    }
+    says 'vhost-user-blk-pci'
+    pid=$(server_pid)
+    kill -KILL "$pid"
+    tap_check "what was taken over is served again when its server dies" wait_until 30 serves "$pid"
+    tap_is "by one that takes nothing over" "$(tr '\0' '\n' <"/proc/$(server_pid)/cmdline" | grep -cx -- --takeover)" 0
+    kill -STOP "$SERVE_PID"
+    kill -KILL "$(server_pid)"
+    # shellcheck disable=SC2046
+    tap_check "nothing serves: another node takes the LUN over" ns_run n2 "$HAWSER" lun takeover "$url" $(as 2 400)
+    kill -CONT "$SERVE_PID"
+    serve_is_over 20
+    tap_is "it says by whom, and ends" \
+        "$STATUS $(grep -c '^hawser: .*was taken over by .*(node 2, generation 400).*; stop its QEMU here' serve.out)" "3 1"
+    show >show.out 2>&1
+    tap_check "and leaves the LUN to it" grep -q 'node 2' show.out
+    # shellcheck disable=SC2046
+    ns_run n2 "$HAWSER" lun release "$url" $(as 2 416) >/dev/null 2>&1
 }
 
 a_shared_lun()
@@ -174,8 +274,11 @@ a_shared_lun()
     tap_check "another node takes the LUN over" ns_run n2 "$HAWSER" lun takeover "$url" $(as 2 64)
     tap_check "that is told" says 'lost:'
     tap_comment "$(tail -n 3 serve.out | tr '\n' ' ')"
+    tap_check "a release of what is not owned says what to do" \
+        grep -q '"remedy": *"see their owner' <("$LAB_BIN/ask" "$PWD/serve/control" '{"command":"release"}')
     serve_ends TERM
-    serve_ends none
+    tap_is "stopped, it ends with that" \
+        "$STATUS $(grep -c '^hawser: .*was taken over by .*(node 2, generation 64)' serve.out)" "3 1"
     show >show.out 2>&1
     tap_check "the new owner keeps it" grep -q 'node 2' show.out
     # shellcheck disable=SC2046
@@ -198,6 +301,8 @@ main()
     a_shared_lun
     owned_in_between
     signals
+    without_its_target
+    taken_over_meanwhile
     tap_done
 }
 

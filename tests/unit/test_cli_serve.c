@@ -158,11 +158,71 @@ static void speaks_in_sentences(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "share=on"));
 }
 
+/* What an admin is told of an event, and whether it is tried again. */
+static void is_told(const char *event, bool had, const char *wanted, bool again)
+{
+    json_t *value = json_loads(event, 0, NULL);
+    struct hw_error error = { 0 };
+    char line[HW_ERROR_LINE_BYTES];
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(value);
+    cli_serve_refusal("L", value, had, &error);
+    json_decref(value);
+    (void)hw_error_line(&error, line, sizeof(line));
+    CU_ASSERT_STRING_EQUAL(line, wanted);
+    CU_ASSERT_EQUAL(cli_serve_may_pass(hw_error_exit_status(&error)), again);
+}
+
+static void says_why_it_is_not_ours(void)
+{
+    static const char key[] =
+        "{\"reason\":\"STALE\",\"generation\":64,"
+        "\"key\":\"0xc70db40002000040 (node 2, generation 64)\",\"detail\":\"\"}";
+
+    is_told(key, false,
+            "L: a newer generation is on the LUN: this grant is stale: 0xc70db40002000040 (node 2, "
+            "generation 64); use a higher --generation than 'hawser lun show' tells",
+            false);
+    is_told(key, true,
+            "L: was taken over by 0xc70db40002000040 (node 2, generation 64): a newer generation "
+            "is on the LUN: this grant is stale; stop its QEMU here; see its owner with 'hawser "
+            "lun show'",
+            false);
+    is_told("{\"reason\":\"HELD\",\"generation\":65,\"key\":\"\"}", true,
+            "L: was taken over by generation 65: another node owns the LUN; stop its QEMU here; "
+            "see its owner with 'hawser lun show'",
+            false);
+    is_told("{\"reason\":\"CONFLICTED\",\"generation\":17}", true,
+            "L: was taken over: the LUN's reservation was taken away; stop its QEMU here; see its "
+            "owner with 'hawser lun show'",
+            false);
+    is_told("{\"reason\":\"READ_ONLY\"}", true,
+            "L: the LUN is read-only; make it writable on the target", false);
+    is_told("{\"reason\":\"UNREACHABLE\",\"detail\":\"no answer\"}", true,
+            "L: the target cannot be reached: no answer; check the address and that the target is "
+            "up",
+            true);
+    is_told("{\"reason\":\"BUSY\"}", true,
+            "L: the target stayed busy; try again when the target has less to do", true);
+}
+
+/* Exit statuses of a server that had served: a host's and a target's troubles pass. */
+static void tells_what_may_pass(void)
+{
+    CU_ASSERT_TRUE(cli_serve_may_pass(HW_ERROR_FAILED));
+    CU_ASSERT_TRUE(cli_serve_may_pass(HW_ERROR_TIMED_OUT));
+    CU_ASSERT_FALSE(cli_serve_may_pass(HW_ERROR_USAGE));
+    CU_ASSERT_FALSE(cli_serve_may_pass(HW_ERROR_REFUSED));
+    CU_ASSERT_FALSE(cli_serve_may_pass(127)); /* it could not be started */
+}
+
 const struct unit_case unit_cases[] = {
     { "the server's words", makes_the_command },
     { "names that do not fit", refuses_long_names },
     { "only its own child is listened to", connects_to_its_own_child_only },
     { "a program that is not there", says_that_it_cannot_start },
     { "events as sentences, and the lines for a QEMU", speaks_in_sentences },
+    { "whose a LUN is now, and what to do", says_why_it_is_not_ours },
+    { "what is tried again", tells_what_may_pass },
     { 0 },
 };
