@@ -180,8 +180,3 @@ void sto_set_give(struct sto_set *set, bool release, uint16_t node, struct sto_s
     set->reason = STO_OWN_REASON_NONE;
     give(set, release, node, actions);
 }
-
-unsigned sto_set_lead(const struct sto_set *set)
-{
-    return set->order[0];
-}

@@ -84,7 +84,5 @@ void sto_set_notice(struct sto_set *set, unsigned lun, enum sto_own_notice notic
  * OWNED. */
 void sto_set_give(struct sto_set *set, bool release, uint16_t node,
                   struct sto_set_actions *actions);
-/* The lead, as the caller counts. */
-unsigned sto_set_lead(const struct sto_set *set);
 
 #endif

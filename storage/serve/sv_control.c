@@ -18,6 +18,7 @@
 #include "common/hw_cleanup.h"
 #include "common/hw_vector.h"
 #include "storage/serve/sv_socket.h"
+#include "storage/serve/sv_text.h"
 
 struct client {
     int fd; /* -1: free */
@@ -215,9 +216,9 @@ void sv_control_answer(struct sv_control *control, struct sv_asker *asker, json_
 void sv_control_refuse(struct sv_control *control, struct sv_asker *asker,
                        const struct hw_error *error)
 {
-    json_t *body = json_pack("{s:b, s:{s:s, s:s, s:s, s:s}}", "ok", 0, "error", "kind",
-                             hw_error_kind_name(error->kind), "object", error->object, "reason",
-                             error->reason, "remedy", error->remedy);
+    json_t *body = json_pack("{s:b, s:{s:s, s:o, s:o, s:o}}", "ok", 0, "error", "kind",
+                             hw_error_kind_name(error->kind), "object", sv_text(error->object),
+                             "reason", sv_text(error->reason), "remedy", sv_text(error->remedy));
 
     respond(control, asker, body);
 }

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "storage/serve/sv_socket.h"
+#include "storage/serve/sv_text.h"
 #include "storage/vhost/vh_back.h"
 
 struct sv_disk {
@@ -249,8 +250,9 @@ static void tell(void *context, bool connected, const char *text)
 {
     struct sv_disk *disk = context;
 
-    server_tell(disk->server, connected ? "client" : "client-gone",
-                json_pack("{s:s, s:s}", "socket", disk->config->socket, "text", text));
+    server_tell(
+        disk->server, connected ? "client" : "client-gone",
+        json_pack("{s:o, s:o}", "socket", sv_text(disk->config->socket), "text", sv_text(text)));
 }
 
 int server_disk_new(struct sv_server *server, unsigned index, struct sv_disk **ret_disk,
@@ -376,11 +378,11 @@ json_t *server_disk_statistics(const struct sv_disk *disk)
 {
     struct vh_back_stats stats = vh_back_stats(disk->back);
 
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:i, s:i, s:b}", "socket", disk->config->socket,
-                     "requests", (json_int_t)stats.requests, "read-bytes",
-                     (json_int_t)stats.bytes_read, "written-bytes", (json_int_t)stats.bytes_written,
-                     "refused", (json_int_t)stats.refused, "clients", (int)stats.clients,
-                     "in-flight", (int)stats.in_flight, "running", stats.running);
+    return json_pack(
+        "{s:o, s:I, s:I, s:I, s:I, s:i, s:i, s:b}", "socket", sv_text(disk->config->socket),
+        "requests", (json_int_t)stats.requests, "read-bytes", (json_int_t)stats.bytes_read,
+        "written-bytes", (json_int_t)stats.bytes_written, "refused", (json_int_t)stats.refused,
+        "clients", (int)stats.clients, "in-flight", (int)stats.in_flight, "running", stats.running);
 }
 
 void server_disk_settle(struct sv_disk *disk)

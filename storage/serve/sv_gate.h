@@ -13,7 +13,8 @@
 
 #include "storage/sto_saved.h"
 
-/* open: requests pass; hold: they wait, none fails; dead: they end as errors, for good */
+/* open: requests pass; hold: they wait, none fails; dead: they wait for good, since what became of
+ * the last ones is the new owner's to know, and end with the process */
 enum sv_gate_state { SV_GATE_HOLD = 0, SV_GATE_OPEN = 1, SV_GATE_DEAD = 2 };
 
 /* Why, the strongest first. Name and words for people. */

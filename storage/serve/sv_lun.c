@@ -296,11 +296,6 @@ const struct sto_facts *sv_lun_facts(const struct sv_lun *lun)
     return sto_lun_facts(lun->lun);
 }
 
-const struct sto_layout *sv_lun_layout(const struct sv_lun *lun)
-{
-    return lun->laid && lun->want_layout ? &lun->layout : NULL;
-}
-
 struct sto_gate_stats sv_lun_gate_stats(const struct sv_lun *lun)
 {
     return lun->owner != NULL ? sto_owner_gate_stats(lun->owner) : sto_gate_stats(lun->gate);

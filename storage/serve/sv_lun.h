@@ -63,7 +63,6 @@ struct sto_lun *sv_lun_access(const struct sv_lun *lun);           /* borrowed *
 const char *sv_lun_wwid(const struct sv_lun *lun);                 /* once SV_LUN_KNOWN was told */
 const char *sv_lun_name(const struct sv_lun *lun);                 /* in messages */
 const struct sto_facts *sv_lun_facts(const struct sv_lun *lun);    /* NULL: not known */
-const struct sto_layout *sv_lun_layout(const struct sv_lun *lun);  /* NULL: not read */
 struct sto_gate_stats sv_lun_gate_stats(const struct sv_lun *lun); /* counts so far */
 int sv_lun_fd(const struct sv_lun *lun);                           /* to poll */
 short sv_lun_events(const struct sv_lun *lun);                     /* poll events */

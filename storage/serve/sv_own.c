@@ -11,6 +11,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "storage/serve/sv_text.h"
+
 enum { ABANDON_MS = 10 * 60 * 1000 };
 
 static unsigned lun_index(const struct sv_server *server, const struct sv_lun *lun)
@@ -268,10 +270,11 @@ static json_t *notice_json(const struct sv_server *server, unsigned lun,
 
     if (notice->key != 0)
         (void)sto_key_text(notice->key, key);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "lun", sv_lun_name(server->luns[lun].lun),
-                     "reason", sto_own_reason_name(notice->reason), "text",
-                     sto_own_reason_text(notice->reason), "key", key, "detail", notice->detail,
-                     "generation", (json_int_t)notice->generation);
+    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:I}", "lun",
+                     sv_text(sv_lun_name(server->luns[lun].lun)), "reason",
+                     sto_own_reason_name(notice->reason), "text",
+                     sto_own_reason_text(notice->reason), "key", key, "detail",
+                     sv_text(notice->detail), "generation", (json_int_t)notice->generation);
 }
 
 /* What was revoked on its way was given up by the set: another LUN says why. */

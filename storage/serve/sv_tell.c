@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "storage/serve/sv_text.h"
+
 static bool any_suspended(const struct sv_server *server)
 {
     for (unsigned i = 0; i < server->lun_count; i++)
@@ -132,12 +134,12 @@ static json_t *lun_status(const struct server_lun *lun)
 
     if (own != NULL && sto_own_key(own) != 0)
         (void)snprintf(key, sizeof(key), "0x%016" PRIx64, sto_own_key(own));
-    return json_pack("{s:s, s:s, s:b, s:s, s:s, s:I, s:I}", "lun", sv_lun_name(lun->lun), "state",
-                     own == NULL ? "file" : sto_own_state_name(sto_own_state(own)), "owned",
-                     lun->owned, "wwid", known == NULL ? "" : known->wwid, "key", key, "generation",
-                     own == NULL ? (json_int_t)0 : (json_int_t)sto_own_generation(own),
-                     "confirmed-ns",
-                     owner == NULL ? (json_int_t)0 : (json_int_t)sto_owner_confirmed_ns(owner));
+    return json_pack(
+        "{s:o, s:s, s:b, s:o, s:s, s:I, s:I}", "lun", sv_text(sv_lun_name(lun->lun)), "state",
+        own == NULL ? "file" : sto_own_state_name(sto_own_state(own)), "owned", lun->owned, "wwid",
+        sv_text(known == NULL ? "" : known->wwid), "key", key, "generation",
+        own == NULL ? (json_int_t)0 : (json_int_t)sto_own_generation(own), "confirmed-ns",
+        owner == NULL ? (json_int_t)0 : (json_int_t)sto_owner_confirmed_ns(owner));
 }
 
 json_t *server_status(const struct sv_server *server)
@@ -167,10 +169,10 @@ static json_t *lun_statistics(const struct server_lun *lun)
 {
     struct sto_gate_stats stats = sv_lun_gate_stats(lun->lun);
 
-    return json_pack("{s:s, s:I, s:I, s:I, s:i, s:i}", "lun", sv_lun_name(lun->lun), "submitted",
-                     (json_int_t)stats.submitted, "answered", (json_int_t)stats.answered,
-                     "reissued", (json_int_t)stats.reissued, "waiting", (int)stats.waiting,
-                     "flying", (int)stats.flying);
+    return json_pack("{s:o, s:I, s:I, s:I, s:i, s:i}", "lun", sv_text(sv_lun_name(lun->lun)),
+                     "submitted", (json_int_t)stats.submitted, "answered",
+                     (json_int_t)stats.answered, "reissued", (json_int_t)stats.reissued, "waiting",
+                     (int)stats.waiting, "flying", (int)stats.flying);
 }
 
 json_t *server_statistics(const struct sv_server *server)

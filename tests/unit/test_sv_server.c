@@ -390,6 +390,44 @@ static void obeys(void)
     end();
 }
 
+static const char *member(const json_t *of, const char *name)
+{
+    const char *text = json_string_value(json_object_get(of, name));
+
+    return text != NULL ? text : "";
+}
+
+/* Names are bytes, JSON is text: what is said of them arrives all the same. */
+static void tells_what_is_no_text(void)
+{
+    char spelled[200];
+    json_t *event;
+    int control;
+
+    begin(false);
+    snprintf(spelled, sizeof(spelled), "%s/d\\xff", directory);
+    snprintf(disk_socket, sizeof(disk_socket), "%s/d\xff", directory);
+    configure(false);
+    start();
+    control = connect_to(control_socket, SOCK_STREAM);
+    CU_ASSERT_TRUE(wait_gate(control, "open", "none"));
+    event = order(control, "{\"command\":\"statistics\"}");
+    CU_ASSERT_STRING_EQUAL(member(json_array_get(json_object_get(event, "disks"), 0), "socket"),
+                           spelled);
+    json_decref(event);
+    event = order(control, "{\"command\":\"events\"}");
+    json_decref(event);
+    player_new(&one);
+    player_connect(&one, disk_socket);
+    event = order(control, ""); /* the next line is an event */
+    CU_ASSERT_STRING_EQUAL(member(event, "event"), "client");
+    CU_ASSERT_STRING_EQUAL(member(event, "socket"), spelled);
+    json_decref(event);
+    close(control);
+    player_end(&one);
+    end();
+}
+
 /* The descriptor that comes with the answer to "page". */
 static int ask_page(int control)
 {
@@ -601,6 +639,7 @@ static void cannot_break_out(void)
 const struct unit_case unit_cases[] = {
     { "a file is served, and again by the next process", serves_a_file },
     { "orders hold, drain, open and end it", obeys },
+    { "what is no text is told", tells_what_is_no_text },
     { "a confirmation is in the shared page at the end of its turn", publishes_at_once },
     { "nothing is written without a feed", waits_for_feeds },
     { "a saved state shuts the disk until both slots are consumed", minds_the_saved_state },
