@@ -10,6 +10,7 @@
 #include "storage/sto_gate.h"
 #include "storage/sto_lun.h"
 #include "storage/sto_own.h"
+#include "storage/sto_pr.h"
 
 struct sto_owner;
 
@@ -82,6 +83,15 @@ struct sto_lun *sto_owner_lun(struct sto_owner *owner);                    /* st
 const struct sto_own *sto_owner_machine(const struct sto_owner *owner);    /* for its state */
 struct sto_gate_stats sto_owner_gate_stats(const struct sto_owner *owner); /* counts so far */
 int64_t sto_owner_confirmed_ns(const struct sto_owner *owner); /* last confirmation, 0 = none */
+
+/*
+ * What an answer to READ RESERVATION says, the way the owner itself takes it: an answer shorter
+ * than the room for it is one. 0; -EBADMSG if it makes no sense, -EIO if there is none: `result`
+ * says why.
+ */
+int sto_owner_decode_reservation(const struct sto_result *result,
+                                 const uint8_t answer[STO_PR_RESERVATION_ANSWER_BYTES],
+                                 struct sto_pr_reservation *ret_reservation);
 
 /*
  * For tools: poll and service until `until(context)` is true or `timeout_ms` is over. 0 or

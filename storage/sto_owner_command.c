@@ -44,21 +44,38 @@ static void finish(struct owner_slot *slot)
     finish_with(slot, &result);
 }
 
+/* The allocation length is larger than most answers. */
+static bool is_answered(const struct sto_result *result)
+{
+    return result->rc == STO_OK || result->rc == STO_SHORT;
+}
+
+int sto_owner_decode_reservation(const struct sto_result *result,
+                                 const uint8_t answer[STO_PR_RESERVATION_ANSWER_BYTES],
+                                 struct sto_pr_reservation *ret_reservation)
+{
+    if (!is_answered(result))
+        return -EIO;
+    if (result->transferred_bytes > STO_PR_RESERVATION_ANSWER_BYTES)
+        return -EBADMSG;
+    return sto_pr_decode_reservation(answer, (size_t)result->transferred_bytes, ret_reservation);
+}
+
 static void finish_keys(struct owner_slot *slot)
 {
     const struct sto_result *from = &slot->op.result;
     struct sto_own_result result = result_of(from);
     struct sto_owner *owner = slot->owner;
 
-    if (result.rc == STO_SHORT)
-        result.rc = STO_OK; /* the allocation length is larger than most answers */
+    if (is_answered(from))
+        result.rc = STO_OK;
     if (result.rc == STO_OK && slot->command.kind == STO_OWN_READ_KEYS) {
         result.decode =
             sto_pr_decode_keys(slot->data.keys, (size_t)from->transferred_bytes, &owner->keys);
         result.keys = &owner->keys;
     } else if (result.rc == STO_OK) {
-        result.decode = sto_pr_decode_reservation(
-            slot->data.reservation, (size_t)from->transferred_bytes, &owner->reservation);
+        result.decode =
+            sto_owner_decode_reservation(from, slot->data.reservation, &owner->reservation);
         result.reservation = &owner->reservation;
     }
     finish_with(slot, &result);

@@ -140,6 +140,8 @@ static int run_well(struct sto_lun *lun, struct sto_op *op, const char *doing,
     if (rc < 0)
         return hw_error_setf(error, HW_ERROR_FAILED, -rc, sto_lun_name(lun), "", "cannot %s: %s",
                              doing, strerror(-rc));
+    if (op->kind == STO_OP_SCSI && op->result.rc == STO_SHORT)
+        return 0; /* the answer is shorter than the room for it, as most are */
     return op->result.rc == STO_OK ? 0 : sto_tool_fail(lun, doing, &op->result, error);
 }
 

@@ -105,66 +105,45 @@ static void own(struct sv_server *server, const struct sv_command *command, stru
         server_owning_done(server, &error);
 }
 
-/* --- verify: who holds the LUNs, asked now --- */
+/* --- verify --- */
 
-static void verified(struct sto_op *op)
+static uint64_t key_now(void *context, unsigned lun)
 {
-    struct sv_server *server = op->context;
-    struct sto_owner *owner = sv_lun_owner(server->luns[server->set_luns[0]].lun);
-    struct sto_pr_reservation held = { 0 };
-    struct hw_error error = { 0 };
-    char key[STO_KEY_TEXT_BYTES] = "";
+    const struct sv_server *server = context;
 
-    if (op->result.rc != STO_OK ||
-        sto_pr_decode_reservation(server->verify_answer, op->result.transferred_bytes, &held) < 0) {
-        (void)hw_error_setf(&error, HW_ERROR_FAILED, EIO, sto_lun_name(sto_owner_lun(owner)),
-                            "see its events", "its reservation cannot be read: %s",
-                            sto_rc_name(op->result.rc));
-    } else if (!held.held || held.key != sto_own_key(sto_owner_machine(owner))) {
-        (void)sto_key_text(held.key, key);
-        (void)hw_error_setf(&error, HW_ERROR_REFUSED, EPERM, sto_lun_name(sto_owner_lun(owner)),
-                            "see 'hawser lun show'", "is held by %s", held.held ? key : "nobody");
-    }
-    done(server, &server->verifying, error.kind == HW_ERROR_NONE ? server_status(server) : NULL,
-         error.kind == HW_ERROR_NONE ? NULL : &error);
+    return sto_own_key(sto_owner_machine(sv_lun_owner(server->luns[server->set_luns[lun]].lun)));
+}
+
+static void verified(void *context, const struct hw_error *error)
+{
+    struct sv_server *server = context;
+
+    done(server, &server->verifying, error == NULL ? server_status(server) : NULL, error);
 }
 
 static void verify(struct sv_server *server, const struct sv_command *command,
                    struct sv_asker asker)
 {
-    struct sto_op *op = &server->verify_op;
     struct hw_error error = { 0 };
-    int rc;
 
     if (!take_place(server, &server->verifying, command, asker))
         return;
-    if (server->set_count == 0 || !server_owned(server)) {
-        if (server->set_count == 0 && server->granted) {
-            done(server, &server->verifying, server_status(server), NULL);
-            return;
-        }
-        (void)hw_error_set(&error, HW_ERROR_REFUSED, EPERM, "LUNs", "are not owned",
-                           "acquire them");
-        done(server, &server->verifying, NULL, &error);
+    if (server->set_count == 0 && server->granted) {
+        verified(server, NULL);
         return;
     }
-    memset(op, 0, sizeof(*op));
-    server->verify_iov = (struct iovec) { server->verify_answer, STO_PR_RESERVATION_ANSWER_BYTES };
-    op->kind = STO_OP_SCSI;
-    op->session = STO_SESSION_CONTROL;
-    op->direction = STO_DIRECTION_IN;
-    op->iov = &server->verify_iov;
-    op->iov_count = 1;
-    op->cdb_bytes =
-        sto_pr_in_cdb(STO_PR_READ_RESERVATION, STO_PR_RESERVATION_ANSWER_BYTES, op->cdb);
-    op->timeout_ms = 5000;
-    op->done = verified;
-    op->context = server;
-    rc = sto_lun_submit(sv_lun_access(server->luns[server->set_luns[0]].lun), op);
-    if (rc < 0) {
-        (void)hw_error_set(&error, HW_ERROR_FAILED, -rc, "verify", strerror(-rc), "try again");
-        done(server, &server->verifying, NULL, &error);
+    if (server->set_count == 0 || !server_owned(server)) {
+        (void)hw_error_set(&error, HW_ERROR_REFUSED, EPERM, "LUNs", "are not owned",
+                           "acquire them");
+        verified(server, &error);
+        return;
     }
+    server->verify = (struct sv_verify) {
+        .count = server->set_count, .key = key_now, .done = verified, .context = server
+    };
+    for (unsigned i = 0; i < server->set_count; i++)
+        server->verify.luns[i] = sv_lun_access(server->luns[server->set_luns[i]].lun);
+    sv_verify_start(&server->verify);
 }
 
 /* --- hold, open, drain --- */

@@ -15,6 +15,7 @@
 #include "storage/serve/sv_page.h"
 #include "storage/serve/sv_saved.h"
 #include "storage/serve/sv_server.h"
+#include "storage/serve/sv_verify.h"
 #include "storage/sto_set.h"
 
 struct sv_disk;
@@ -76,9 +77,7 @@ struct sv_server {
     struct server_order verifying;
     struct sv_job drain_job; /* flush of each LUN behind a drain */
     unsigned drain_lun;
-    struct sto_op verify_op;
-    struct iovec verify_iov;
-    uint8_t verify_answer[32];
+    struct sv_verify verify;
     int64_t abandon_ns; /* lost: ends then; INT64_MAX: not lost */
 
     bool ended;

@@ -8,11 +8,13 @@
 #include "storage/sto_tool.h"
 
 #include "storage/sto_fault.h"
+#include "storage/sto_lun_priv.h"
 #include "tests/unit/fail_alloc.h"
 #include "tests/unit/lun_file.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #define LUN_BYTES (UINT64_C(64) << 20)
@@ -214,6 +216,54 @@ static void survives_failed_allocations(void)
     lun_file_end(&file);
 }
 
+/* --- a target whose answers are shorter than the room for them, and say so --- */
+
+static struct sto_op *asked;
+
+static int terse_submit(struct sto_lun *lun, struct sto_op *op)
+{
+    (void)lun;
+    asked = op;
+    return 0;
+}
+
+static int terse_fd(const struct sto_lun *lun)
+{
+    (void)lun;
+    return STDERR_FILENO; /* the service comes for whatever it says */
+}
+
+static short terse_events(const struct sto_lun *lun)
+{
+    (void)lun;
+    return POLLOUT;
+}
+
+static void terse_service(struct sto_lun *lun, short revents)
+{
+    (void)revents;
+    memset(asked->iov[0].iov_base, 0, asked->iov[0].iov_len);
+    asked->result.rc = STO_SHORT;
+    asked->result.transferred_bytes = 8; /* a generation, and no more (SPC-4 6.15) */
+    sto_lun_complete(lun, asked);
+}
+
+static void short_answers_are_answers(void)
+{
+    static const struct sto_lun_ops ops = {
+        .submit = terse_submit, .fd = terse_fd, .events = terse_events, .service = terse_service
+    };
+    char name[] = "terse";
+    struct sto_lun lun = { .ops = &ops, .clock = hw_clock_boottime(), .name = name };
+    struct sto_pr_reservation held = { .held = true };
+    struct sto_pr_keys keys = { .count = 1 };
+
+    CU_ASSERT_EQUAL(sto_tool_read_reservation(&lun, &held, NULL), 0);
+    CU_ASSERT_FALSE(held.held);
+    CU_ASSERT_EQUAL(sto_tool_read_keys(&lun, &keys, NULL), 0);
+    CU_ASSERT_EQUAL(keys.count, 0);
+}
+
 const struct unit_case unit_cases[] = {
     { "bytes of several pieces go there and back", moves_more_than_one_piece },
     { "layout and meta are written and read", reads_layout_and_meta },
@@ -223,5 +273,6 @@ const struct unit_case unit_cases[] = {
     { "places outside and read-only LUNs are refused", refuses_outside_and_read_only },
     { "aborted commands are tried again", tries_aborted_commands_again },
     { "a failed allocation is told", survives_failed_allocations },
+    { "an answer shorter than the room for it is one", short_answers_are_answers },
     { 0 },
 };
