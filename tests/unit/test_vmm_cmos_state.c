@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vmm-core/machine/vmm_cmos: what firmware finds in its memory, a reset, and its state.
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "tests/unit/cmos_case.h"
+#include "tests/unit/fail_alloc.h"
+#include "tests/unit/unit.h"
+#include "vmm-core/machine/vmm_dev_ids.h"
+
+enum { BYTES = 1 + 128 + 8 + 8 };
+
+static void a_reset_keeps_the_time(void)
+{
+    begin();
+    put(0x0f, 0x0a);
+    put(0x0b, 0x80 | 0x02);
+    put(0, 0x33);
+    put(0x0b, 0x7a);
+    pass(100 * MS);
+    CU_ASSERT_TRUE(w.high);
+    w.dev.ops->reset(w.dev.dev);
+    CU_ASSERT_FALSE(w.high);
+    CU_ASSERT_EQUAL(get(0x0b), 2);
+    CU_ASSERT_EQUAL(get(0x0c) & 0x80, 0);
+    CU_ASSERT_EQUAL(get(0), 0x33);
+    CU_ASSERT_EQUAL(get(0x0f), 0x0a);
+    end();
+}
+
+static uint32_t word(uint8_t at, unsigned bytes)
+{
+    uint32_t value = 0;
+
+    while (bytes-- > 0)
+        value = value << 8 | get((uint8_t)(at + bytes));
+    return value;
+}
+
+static void firmware_finds_the_machine(void)
+{
+    unsigned sum = 0;
+
+    begin();
+    CU_ASSERT_EQUAL(word(0x15, 2), 640);
+    CU_ASSERT_EQUAL(word(0x17, 2), 65535);
+    CU_ASSERT_EQUAL(word(0x30, 2), 65535);
+    CU_ASSERT_EQUAL(word(0x34, 2), 112 * 16);
+    CU_ASSERT_EQUAL(word(0x5b, 3), 0);
+    CU_ASSERT_EQUAL(get(0x5f), 3);
+    CU_ASSERT_EQUAL(get(0x3d), 0x24);
+    CU_ASSERT_EQUAL(get(0x38), 0x30);
+    CU_ASSERT_EQUAL(get(0x14), 2);
+    CU_ASSERT_EQUAL(get(0x10), 0);
+    CU_ASSERT_EQUAL(get(0x0f), 0);
+    for (uint8_t i = 0x10; i < 0x2e; i++)
+        sum += get(i);
+    CU_ASSERT_EQUAL(get(0x2e) * 256U + get(0x2f), sum);
+    end();
+    w = (struct world) { .bus = vmm_bus_new(), .now_ns = START, .wake_ns = INT64_MAX };
+    CU_ASSERT_EQUAL_FATAL(make_with(UINT64_C(0xc0000000), UINT64_C(61) << 30), 0);
+    CU_ASSERT_EQUAL(word(0x34, 2), 0xbf00);
+    CU_ASSERT_EQUAL(word(0x5b, 3), 61 << 14);
+    end();
+    w = (struct world) { .bus = vmm_bus_new(), .now_ns = START, .wake_ns = INT64_MAX };
+    CU_ASSERT_EQUAL_FATAL(make_with(16 << 20, 0), 0);
+    CU_ASSERT_EQUAL(word(0x30, 2), 15360);
+    CU_ASSERT_EQUAL(word(0x34, 2), 0);
+    end();
+}
+
+/* --- its state --- */
+
+static void save(uint8_t bytes[BYTES])
+{
+    struct hw_writer writer = hw_writer_over(bytes, BYTES);
+    struct vmm_state state = vmm_state_saving(&writer, w.dev.ops->version);
+
+    w.dev.ops->pause(w.dev.dev);
+    CU_ASSERT_TRUE(w.dev.ops->drained(w.dev.dev));
+    CU_ASSERT_EQUAL(w.wake_ns, INT64_MAX);
+    w.dev.ops->state(w.dev.dev, &state);
+    CU_ASSERT_EQUAL(vmm_state_end(&state), 0);
+    CU_ASSERT_EQUAL(writer.at, BYTES);
+}
+
+static int load(const uint8_t *bytes, size_t size)
+{
+    struct vmm_state state = vmm_state_loading(bytes, size, w.dev.ops->version);
+
+    w.dev.ops->reset(w.dev.dev);
+    w.dev.ops->state(w.dev.dev, &state);
+    return vmm_state_end(&state);
+}
+
+static void it_comes_back(void)
+{
+    uint8_t bytes[BYTES], again[BYTES];
+
+    begin();
+    CU_ASSERT_EQUAL(w.dev.ops->id, VMM_DEV_CMOS);
+    put(0x0b, 0x82);
+    put(4, 0x12); /* the guest's clock is twelve hours ahead */
+    put(0x0b, 0x12);
+    put(0x7f, 0x77);
+    pass(500 * MS);
+    save(bytes);
+    pass(SECOND);
+    vmm_cmos_wake(w.cmos); /* nothing happens to what stands */
+    CU_ASSERT_FALSE(w.high);
+    save(again);
+    CU_ASSERT_EQUAL(memcmp(bytes, again, BYTES), 0);
+    end();
+
+    begin();
+    w.now_ns = START + 59 * SECOND;
+    CU_ASSERT_EQUAL(load(bytes, BYTES), 0);
+    save(again);
+    CU_ASSERT_EQUAL(memcmp(bytes, again, BYTES), 0);
+    w.dev.ops->resume(w.dev.dev);
+    CU_ASSERT_TRUE(w.high); /* what it missed */
+    CU_ASSERT_EQUAL(get(0x0c) & 0x90, 0x90);
+    CU_ASSERT_EQUAL(w.wake_ns, START + 60 * SECOND);
+    CU_ASSERT_EQUAL(time_of_month(), 0x0101120059);
+    CU_ASSERT_EQUAL(get(0x7f), 0x77);
+    for (size_t size = 0; size < BYTES; size++)
+        CU_ASSERT_EQUAL(load(bytes, size), -EBADMSG);
+    end();
+}
+
+static void a_wrong_state_is_refused(void)
+{
+    static const struct {
+        uint8_t at, value;
+    } wrong[] = { { 0, 0x80 },     { 1 + 0x0a, 0xa6 }, { 1 + 0x0c, 1 },
+                  { 1 + 0x0d, 0 }, { 136, 0x40 },      { 144, 1 } };
+    uint8_t bytes[BYTES];
+
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        begin();
+        save(bytes);
+        bytes[wrong[i].at] = wrong[i].value;
+        CU_ASSERT_EQUAL(load(bytes, BYTES), -EBADMSG);
+        w.dev.ops->resume(w.dev.dev);
+        (void)time_of_month();
+        end();
+    }
+}
+
+/* A target whose wall clock is a little behind: the time stands, and is not told twice. */
+static void the_target_is_behind(void)
+{
+    uint8_t bytes[BYTES];
+
+    begin();
+    pass(10100 * MS);
+    (void)get(0x0c);
+    put(0x0b, 0x12);
+    save(bytes);
+    end();
+    begin();
+    w.now_ns = START + 9500 * MS;
+    CU_ASSERT_EQUAL(load(bytes, BYTES), 0);
+    w.dev.ops->resume(w.dev.dev);
+    CU_ASSERT_EQUAL(get(0), 0x10);
+    pass(SECOND);
+    CU_ASSERT_FALSE(w.high);
+    CU_ASSERT_EQUAL(get(0), 0x10);
+    pass(500 * MS);
+    CU_ASSERT_TRUE(w.high);
+    CU_ASSERT_EQUAL(get(0), 0x11);
+    end();
+}
+
+static void without_memory(void)
+{
+    w = (struct world) { .bus = vmm_bus_new(), .now_ns = START, .wake_ns = INT64_MAX };
+    for (unsigned n = 0;; n++) {
+        int rc;
+
+        fail_alloc_arm(n);
+        rc = make();
+        if (!fail_alloc_disarm()) {
+            CU_ASSERT_EQUAL(rc, 0);
+            CU_ASSERT_EQUAL(make(), -EEXIST);
+            break;
+        }
+        CU_ASSERT_EQUAL(rc, -ENOMEM);
+    }
+    end();
+}
+
+const struct unit_case unit_cases[] = {
+    { "a reset keeps the time", a_reset_keeps_the_time },
+    { "firmware finds the machine", firmware_finds_the_machine },
+    { "its state comes back", it_comes_back },
+    { "a wrong state is refused", a_wrong_state_is_refused },
+    { "the target's wall clock is behind", the_target_is_behind },
+    { "without memory, or ports", without_memory },
+    { 0 },
+};
