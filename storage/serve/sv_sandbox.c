@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41
@@ -78,6 +79,12 @@ static const struct hw_sandbox_call calls[] = {
     { .name = "bind" },
     /* files: by io_uring on what is open; the ring knows what it may be asked (sto_uring.c) */
     { .name = "io_uring_enter" },
+    /* front ends' eventfds, which may block who asks them otherwise (vh_event.c). What io_submit(2)
+     * is asked cannot be seen here: it reads and writes what is open, as read(2) and write(2) do */
+    { .name = "io_submit" },
+    { .name = "io_getevents" },
+    { .name = "io_destroy" },
+    { .name = "preadv2", .tests = { { HW_SANDBOX_IS, 5, RWF_NOWAIT } } },
     /* memory of front ends, the in-flight region */
     { .name = "mmap", .tests = { { HW_SANDBOX_WITHIN, 2, PROT_READ | PROT_WRITE } } },
     { .name = "memfd_create" },

@@ -32,13 +32,20 @@ int vh_back_new(int listener, size_t owner_bytes, const struct vh_back_callbacks
 {
     struct vh_back *back = calloc(1, sizeof(*back));
 
+    int rc = 0;
+
     if (back == NULL)
         return -ENOMEM;
-    back->more_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (callbacks->events == NULL)
+        rc = vh_events_new(&back->own_events);
+    back->more_fd = rc < 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (back->more_fd < 0) {
+        rc = rc < 0 ? rc : -errno;
+        vh_events_free(back->own_events);
         free(back);
-        return -ENOMEM;
+        return rc;
     }
+    back->events = callbacks->events != NULL ? callbacks->events : back->own_events;
     back->listener = listener;
     back->owner_bytes = owner_bytes;
     back->callbacks = *callbacks;
@@ -121,6 +128,7 @@ void vh_back_free(struct vh_back *back)
         back_watch(back, back->more_fd, 0);
     (void)close(back->more_fd);
     (void)close(back->listener);
+    vh_events_free(back->own_events);
     free(back);
 }
 
@@ -283,7 +291,7 @@ void vh_back_service(struct vh_back *back, int fd, short revents)
         return;
     }
     queue = find_kick(back, fd);
-    if (queue != NULL && eventfd_read(fd, &count) == 0)
+    if (queue != NULL && vh_event_take(fd) == 0)
         back_ring_run(queue);
 }
 
@@ -320,7 +328,7 @@ void vh_back_flush(struct vh_back *back)
                 continue;
             queue->answered = false;
             if (queue->running && queue->call_fd >= 0 && vh_ring_wants_signal(&queue->ring))
-                (void)eventfd_write(queue->call_fd, 1);
+                vh_events_signal(back->events, queue->call_fd);
         }
     }
     let_talk(back);

@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 
 #include "storage/vhost/vh_blk.h"
+#include "storage/vhost/vh_event.h"
 
 struct vh_back;
 
@@ -43,6 +44,7 @@ struct vh_back_callbacks {
     /* A front end came (`connected`), went, or did something wrong: in words, for the log. */
     void (*tell)(void *context, bool connected, const char *text);
     void *context;
+    struct vh_events *events; /* to signal with, the owner's; NULL: the back end makes its own */
 };
 
 struct vh_back_stats {
@@ -53,7 +55,7 @@ struct vh_back_stats {
 
 /*
  * Serve at `listener`, a listening stream socket that is the back end's now, for the length of its
- * life. Front ends are answered from vh_back_ready() on. 0 or -ENOMEM.
+ * life. Front ends are answered from vh_back_ready() on. 0, -ENOMEM or -errno of vh_events_new().
  */
 int vh_back_new(int listener, size_t owner_bytes, const struct vh_back_callbacks *callbacks,
                 struct vh_back **ret_back);

@@ -8,10 +8,8 @@
 #include "storage/vhost/vh_back_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/hw_cleanup.h"
@@ -153,17 +151,9 @@ int back_stopped(struct vh_queue *queue)
 }
 
 /*
- * Eventfds have no file type. Anything else may end or stall who writes to it (SIGPIPE of a pipe),
- * or be readable for ever.
+ * The descriptor of SET_VRING_KICK, _CALL, _ERR and its queue; -1: none was sent. Anything but an
+ * eventfd may be readable for ever, or do whatever a read or a signal does to it.
  */
-static bool is_eventfd(int fd)
-{
-    struct stat stat;
-
-    return fstat(fd, &stat) == 0 && (stat.st_mode & S_IFMT) == 0;
-}
-
-/* The descriptor of SET_VRING_KICK, _CALL, _ERR and its queue; -1: none was sent. */
 static int take_vring_fd(struct vh_conn *conn, struct vh_msg *msg, struct vh_queue **ret_queue,
                          int *ret_fd)
 {
@@ -176,7 +166,7 @@ static int take_vring_fd(struct vh_conn *conn, struct vh_msg *msg, struct vh_que
             (void)close(fd);
         return -EPROTO;
     }
-    if (fd >= 0 && (!is_eventfd(fd) || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)) {
+    if (fd >= 0 && !vh_events_knows(conn->back->events, fd)) {
         (void)close(fd);
         return -EPROTO;
     }

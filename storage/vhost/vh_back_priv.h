@@ -55,7 +55,8 @@ struct back_request {
 
 struct vh_back {
     int listener;
-    int more_fd; /* an eventfd of ours: a queue has more than its turn (a client's may block) */
+    int more_fd;                           /* an eventfd of ours: a queue has more than its turn */
+    struct vh_events *events, *own_events; /* clients' are signalled through it; NULL: not ours */
     size_t owner_bytes;
     struct vh_back_callbacks callbacks;
     bool ready, held, listening;

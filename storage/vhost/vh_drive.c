@@ -41,6 +41,7 @@ struct slot {
 struct vh_drive {
     struct vh_drive_callbacks callbacks;
     struct vh_front *front;
+    struct vh_events *events, *own_events; /* NULL: not ours */
     struct vh_front_setup setup;
     bool started; /* the set-up was handed over once */
     uint16_t size;
@@ -166,6 +167,9 @@ int vh_drive_new(uint16_t queue_size, const struct vh_drive_region *regions, uns
     drive->memory_fd = drive->kick_fd = drive->call_fd = drive->more_fd = -1;
     drive->ops = calloc(queue_size, sizeof(struct vh_drive_op *));
     rc = drive->ops == NULL ? -ENOMEM : make_memory(drive);
+    if (rc == 0 && callbacks->events == NULL)
+        rc = vh_events_new(&drive->own_events);
+    drive->events = callbacks->events != NULL ? callbacks->events : drive->own_events;
     if (rc == 0) {
         const struct vh_front_callbacks front = { .event = front_event,
                                                   .watch = front_watch,
@@ -203,6 +207,7 @@ void vh_drive_free(struct vh_drive *drive)
         (void)close(drive->call_fd);
     if (drive->more_fd >= 0)
         (void)close(drive->more_fd);
+    vh_events_free(drive->own_events);
     free(drive->ops);
     free(drive);
 }
@@ -231,7 +236,7 @@ static void kick(struct vh_drive *drive)
     drive->kicked_idx = now;
     if ((drive->setup.features & VH_F_EVENT_IDX) == 0 ||
         (uint16_t)(now - event - 1) < (uint16_t)(now - before))
-        (void)eventfd_write(drive->kick_fd, 1);
+        vh_events_signal(drive->events, drive->kick_fd);
 }
 
 static void fill_header(struct slot *slot, const struct vh_drive_op *op)
@@ -393,7 +398,7 @@ static void front_event(void *context, enum vh_front_event event, const char *te
         break;
     case VH_FRONT_RUNNING:
         /* a back end that came back looks at the ring by itself; one more kick does no harm */
-        (void)eventfd_write(drive->kick_fd, 1);
+        vh_events_signal(drive->events, drive->kick_fd);
         put_waiting(drive);
         take_used(drive);
         drive->callbacks.state(drive->callbacks.context, true, "");
@@ -420,7 +425,10 @@ void vh_drive_service(struct vh_drive *drive, int fd, short revents)
         vh_front_service(drive->front, fd, revents);
         return;
     }
-    (void)eventfd_read(fd, &count);
+    if (fd == drive->call_fd)
+        (void)vh_event_take(fd);
+    else
+        (void)eventfd_read(fd, &count);
     take_used(drive);
     put_waiting(drive);
 }

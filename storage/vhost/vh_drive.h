@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 
 #include "storage/vhost/vh_blk.h"
+#include "storage/vhost/vh_event.h"
 #include "storage/vhost/vh_front.h"
 
 struct vh_drive;
@@ -47,6 +48,7 @@ struct vh_drive_callbacks {
     /* The device is known and requests go out (`up`), or the back end is lost. */
     void (*state)(void *context, bool up, const char *text);
     void *context;
+    struct vh_events *events; /* to signal with, the owner's; NULL: the driver makes its own */
 };
 
 /*

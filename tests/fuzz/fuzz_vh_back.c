@@ -121,11 +121,16 @@ static void reconnect(struct world *world, unsigned i)
     turn(world);
 }
 
+static struct vh_events *events;
+
 static void begin(struct world *world)
 {
-    const struct vh_back_callbacks callbacks = {
-        .request = request, .abandon = abandon, .watch = watch, .tell = tell, .context = world
-    };
+    const struct vh_back_callbacks callbacks = { .request = request,
+                                                 .abandon = abandon,
+                                                 .watch = watch,
+                                                 .tell = tell,
+                                                 .context = world,
+                                                 .events = events };
     const struct vh_blk_device device = { .sectors = SECTORS,
                                           .block_bytes = 512,
                                           .physical_block_bytes = 512,
@@ -216,8 +221,11 @@ static size_t play(struct world *world, const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct world world;
-    int first_free = dup(STDERR_FILENO);
+    int first_free;
 
+    if (events == NULL) /* one for all runs: to end it takes longer than a run */
+        fuzz_require(vh_events_new(&events) == 0);
+    first_free = dup(STDERR_FILENO);
     close(first_free);
     begin(&world);
     while (size >= 3) {

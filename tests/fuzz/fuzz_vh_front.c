@@ -138,11 +138,13 @@ static void reconnect(struct world *world)
     turn(world);
 }
 
+static struct vh_events *events;
+
 static void begin(struct world *world)
 {
-    const struct vh_drive_callbacks callbacks = { .watch = watch,
-                                                  .state = state,
-                                                  .context = world };
+    const struct vh_drive_callbacks callbacks = {
+        .watch = watch, .state = state, .context = world, .events = events
+    };
     struct vh_drive_region region = { .bytes = MEMORY };
 
     memset(world, 0, sizeof(*world));
@@ -225,8 +227,11 @@ static size_t play(struct world *world, const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct world world;
-    int first_free = dup(STDERR_FILENO);
+    int first_free;
 
+    if (events == NULL) /* one for all runs: to end it takes longer than a run */
+        fuzz_require(vh_events_new(&events) == 0);
+    first_free = dup(STDERR_FILENO);
     close(first_free);
     begin(&world);
     while (size >= 2) {

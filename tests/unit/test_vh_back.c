@@ -12,14 +12,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "storage/vhost/vh_back_priv.h"
 #include "storage/vhost/vh_drive.h"
 #include "storage/vhost/vh_log.h"
 #include "storage/vhost/vh_msg.h"
@@ -95,17 +98,17 @@ static void abandoned(void *context, struct vh_request *request)
     (void)context, (void)request; /* answered when the test says so */
 }
 
-static void back_ready(void *context, int fd, short revents)
+static void ready_back(void *context, int fd, short revents)
 {
     (void)context;
     vh_back_service(back, fd, revents);
     vh_back_flush(back);
 }
 
-static void back_watch(void *context, int fd, short events)
+static void watch_back(void *context, int fd, short events)
 {
     (void)context;
-    watch_loop_set(&loop, fd, events, back_ready, NULL);
+    watch_loop_set(&loop, fd, events, ready_back, NULL);
 }
 
 static void back_tell(void *context, bool connected, const char *text)
@@ -119,7 +122,7 @@ static void back_tell(void *context, bool connected, const char *text)
 static void start_back(void)
 {
     const struct vh_back_callbacks callbacks = {
-        .request = came, .abandon = abandoned, .watch = back_watch, .tell = back_tell
+        .request = came, .abandon = abandoned, .watch = watch_back, .tell = back_tell
     };
     const struct vh_blk_device device = { .sectors = SECTORS,
                                           .block_bytes = 512,
@@ -761,28 +764,67 @@ static void keeps_a_running_queue(void)
     end();
 }
 
+static volatile sig_atomic_t stuck;
+
+static void alarmed(int number)
+{
+    (void)number;
+    stuck = 1; /* what waits ends: no SA_RESTART */
+}
+
+/*
+ * The client shares its eventfds' open files: behind the hand-over it makes them blocking, fills
+ * what we signal, and takes its kick back before we do.
+ */
+static void eventfds_that_block(void)
+{
+    const struct sigaction action = { .sa_handler = alarmed };
+    int kick_fd;
+
+    begin_held();
+    stuck = 0;
+    CU_ASSERT_EQUAL(sigaction(SIGALRM, &action, NULL), 0);
+    CU_ASSERT_EQUAL(fcntl(one.call_fd, F_SETFL, 0), 0);
+    CU_ASSERT_EQUAL(eventfd_write(one.call_fd, UINT64_MAX - 1), 0);
+    kick_fd = back->active->queues[0].kick_fd;
+    CU_ASSERT_EQUAL(fcntl(kick_fd, F_SETFL, 0), 0);
+    (void)alarm(WATCH_LOOP_MS / 1000);
+    answer_held();
+    vh_back_flush(back);
+    vh_back_service(back, kick_fd, POLLIN);
+    (void)alarm(0);
+    CU_ASSERT_FALSE(stuck);
+    CU_ASSERT_TRUE(wait_done(&one, 1)); /* and they still do what they are for */
+    answer_later = false;
+    submit(&one, 1, VH_BLK_OUT, 2, 512);
+    CU_ASSERT_TRUE(wait_done(&one, 2));
+    end();
+}
+
 /* Kicks and calls go through eventfds and nothing else. */
 static void only_eventfds(void)
 {
     static const uint32_t requests[] = { VH_SET_VRING_KICK, VH_SET_VRING_CALL };
     const uint64_t word = 0;
     int memory_fd = memfd_create("unit", MFD_CLOEXEC);
-    int ends[2];
+    int timer = timerfd_create(CLOCK_MONOTONIC, 0); /* has no file type either */
+    int ends[2], others[3] = { timer, memory_fd };
 
     begin();
     CU_ASSERT_EQUAL(ftruncate(memory_fd, 8192), 0);
     CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
-    for (unsigned i = 0; i < 4; i++) {
+    others[2] = ends[1];
+    for (unsigned i = 0; i < 6; i++) {
         int fd = raw_connect();
 
         raw_setup(fd, memory_fd);
-        CU_ASSERT_EQUAL(
-            say(fd, requests[i / 2], &word, sizeof(word), i % 2 == 0 ? ends[1] : memory_fd), 0);
+        CU_ASSERT_EQUAL(say(fd, requests[i / 3], &word, sizeof(word), others[i % 3]), 0);
         CU_ASSERT_TRUE(closed(fd));
         close(fd);
     }
     close(ends[0]);
     close(ends[1]);
+    close(timer);
     close(memory_fd);
     end();
 }
@@ -863,6 +905,7 @@ const struct unit_case unit_cases[] = {
     { "who cannot be served is told why, once", says_why },
     { "a queue that waits for its turn keeps its size and base", waiting_queue_keeps_its_size },
     { "a queue that runs is not taken away", keeps_a_running_queue },
+    { "a client's eventfds stall nobody, whatever it does to them", eventfds_that_block },
     { "what is no eventfd is no kick and no call", only_eventfds },
     { "without memory nothing is made, and requests fail", lacks_memory },
     { "the in-flight region in both sizes", inflight_in_both_sizes },

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Eventfds that cannot stall us. The operation that is submitted for a signal is a poll for
+ * something that is always so, of an eventfd of our own: it is complete when io_submit(2) returns.
+ */
+#include "config.h"
+
+#include "storage/vhost/vh_event.h"
+
+#include <errno.h>
+#include <linux/aio_abi.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ROOM = 32 };
+
+/* No operation knows this flag of preadv2(2): -EOPNOTSUPP, behind all that is judged before. */
+enum { NO_SUCH_FLAG = 1 << 30 };
+
+struct vh_events {
+    aio_context_t aio;
+    int own_fd;
+    unsigned complete; /* operations whose completion was not fetched */
+};
+
+int vh_events_new(struct vh_events **ret_events)
+{
+    struct vh_events *events = calloc(1, sizeof(*events));
+    int rc = 0;
+
+    if (events == NULL)
+        return -ENOMEM;
+    events->own_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (events->own_fd < 0 || syscall(SYS_io_setup, ROOM, &events->aio) < 0) {
+        rc = -errno;
+        vh_events_free(events);
+        return rc;
+    }
+    *ret_events = events;
+    return 0;
+}
+
+void vh_events_free(struct vh_events *events)
+{
+    if (events == NULL)
+        return;
+    if (events->aio != 0)
+        (void)syscall(SYS_io_destroy, events->aio);
+    if (events->own_fd >= 0)
+        (void)close(events->own_fd);
+    free(events);
+}
+
+static void fetch(struct vh_events *events)
+{
+    const struct timespec no_wait = { 0 };
+    struct io_event completed[ROOM];
+
+    (void)syscall(SYS_io_getevents, events->aio, 0L, (long)ROOM, completed, &no_wait);
+    events->complete = 0;
+}
+
+/* 0 or -errno. */
+static int submit(struct vh_events *events, struct iocb *iocb)
+{
+    int rc;
+
+    if (events->complete == ROOM)
+        fetch(events);
+    rc = syscall(SYS_io_submit, events->aio, 1L, &iocb) == 1 ? 0 : -errno;
+    if (rc == -EAGAIN) { /* the kernel counts otherwise */
+        fetch(events);
+        rc = syscall(SYS_io_submit, events->aio, 1L, &iocb) == 1 ? 0 : -errno;
+    }
+    events->complete += rc == 0;
+    return rc;
+}
+
+bool vh_events_knows(struct vh_events *events, int fd)
+{
+    struct iocb iocb = { .aio_lio_opcode = IOCB_CMD_PREAD,
+                         .aio_fildes = (uint32_t)events->own_fd,
+                         .aio_rw_flags = NO_SUCH_FLAG,
+                         .aio_flags = IOCB_FLAG_RESFD,
+                         .aio_resfd = (uint32_t)fd };
+
+    return submit(events, &iocb) == -EOPNOTSUPP;
+}
+
+void vh_events_signal(struct vh_events *events, int fd)
+{
+    struct iocb iocb = { .aio_lio_opcode = IOCB_CMD_POLL,
+                         .aio_fildes = (uint32_t)events->own_fd,
+                         .aio_buf = POLLOUT,
+                         .aio_flags = IOCB_FLAG_RESFD,
+                         .aio_resfd = (uint32_t)fd };
+
+    (void)submit(events, &iocb);
+}
+
+int vh_event_take(int fd)
+{
+    uint64_t count;
+    const struct iovec into = { .iov_base = &count, .iov_len = sizeof(count) };
+
+    return preadv2(fd, &into, 1, -1, RWF_NOWAIT) < 0 ? -errno : 0;
+}

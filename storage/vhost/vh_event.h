@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Eventfds that are shared with somebody who is not trusted. O_NONBLOCK belongs to the open file,
+ * which both ends share: the other one can clear it at any moment and fill or empty the counter, so
+ * that write(2) or read(2) waits for ever, whatever was looked at before. Nothing here can wait:
+ * - A signal is left to the kernel, as the eventfd of a completed operation of Linux AIO
+ * (io_submit, IOCB_FLAG_RESFD): it adds 1 and never waits; a full counter stays full. (eventfd(2)
+ * takes no RWF_NOWAIT for writing.) An aio_resfd that is no eventfd is refused.
+ * - What came is taken by preadv2(2) with RWF_NOWAIT (Linux 5.8).
+ */
+#ifndef VH_EVENT_H
+#define VH_EVENT_H
+
+#include <stdbool.h>
+
+/* What signals are sent through; for one thread. System calls from then on: io_submit,
+ * io_getevents, preadv2, at the end io_destroy. */
+struct vh_events;
+
+/* 0; -ENOMEM; -EAGAIN: the host's fs.aio-max-nr is used up (it takes 32 of it); or -errno. */
+int vh_events_new(struct vh_events **ret_events);
+/* Takes some milliseconds. NULL is allowed. */
+void vh_events_free(struct vh_events *events);
+
+/* Is this descriptor an eventfd? It is not signalled. */
+bool vh_events_knows(struct vh_events *events, int fd);
+/* Add 1 to this eventfd, unless it is full. Never blocks. */
+void vh_events_signal(struct vh_events *events, int fd);
+/* Take the count of an eventfd. 0; -EAGAIN: it had none; or -errno. Never blocks. */
+int vh_event_take(int fd);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * storage/vhost/vh_event: an eventfd whose other end does its worst. A test that would wait for
+ * ever is ended by SIGALRM, and the case is red.
+ */
+#include <config.h>
+
+#include "storage/vhost/vh_event.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "tests/unit/fail_alloc.h"
+#include "tests/unit/unit.h"
+
+enum { STUCK_S = 10 };
+
+static volatile sig_atomic_t stuck;
+
+static void alarmed(int number)
+{
+    (void)number;
+    stuck = 1; /* and what waits ends: no SA_RESTART */
+}
+
+static void watch_out(void)
+{
+    const struct sigaction action = { .sa_handler = alarmed };
+
+    stuck = 0;
+    CU_ASSERT_EQUAL(sigaction(SIGALRM, &action, NULL), 0);
+    (void)alarm(STUCK_S);
+}
+
+static void was_not_stuck(void)
+{
+    (void)alarm(0);
+    CU_ASSERT_FALSE(stuck);
+}
+
+static struct vh_events *begin(void)
+{
+    struct vh_events *events = NULL;
+
+    CU_ASSERT_EQUAL_FATAL(vh_events_new(&events), 0);
+    watch_out();
+    return events;
+}
+
+static void end(struct vh_events *events)
+{
+    was_not_stuck();
+    vh_events_free(events);
+}
+
+/* --- cases --- */
+
+static void counts(void)
+{
+    struct vh_events *events = begin();
+    int fd = eventfd(0, EFD_NONBLOCK), other = eventfd(0, EFD_NONBLOCK);
+    eventfd_t count;
+
+    for (unsigned i = 0; i < 1000; i++)
+        vh_events_signal(events, fd);
+    CU_ASSERT_EQUAL(eventfd_read(other, &count), -1);
+    CU_ASSERT_EQUAL(eventfd_read(fd, &count), 0);
+    CU_ASSERT_EQUAL(count, 1000); /* none is missing */
+    close(fd);
+    close(other);
+    vh_events_signal(events, fd); /* nobody's */
+    end(events);
+}
+
+/* Blocking and full, as a client can make it after it was handed over. */
+static void never_waits_to_signal(void)
+{
+    struct vh_events *events = begin();
+    int fd = eventfd(0, 0);
+    eventfd_t count;
+
+    CU_ASSERT_EQUAL(eventfd_write(fd, UINT64_MAX - 1), 0);
+    for (unsigned i = 0; i < 1000; i++)
+        vh_events_signal(events, fd);
+    CU_ASSERT_EQUAL(eventfd_read(fd, &count), 0);
+    CU_ASSERT_TRUE(count >= UINT64_MAX - 1);
+    vh_events_signal(events, fd); /* and works again */
+    CU_ASSERT_EQUAL(eventfd_read(fd, &count), 0);
+    CU_ASSERT_EQUAL(count, 1);
+    close(fd);
+    end(events);
+}
+
+static void never_waits_to_take(void)
+{
+    int fd = eventfd(3, 0);
+
+    watch_out();
+    CU_ASSERT_EQUAL(vh_event_take(fd), 0);
+    CU_ASSERT_EQUAL(vh_event_take(fd), -EAGAIN);
+    CU_ASSERT_EQUAL(vh_event_take(-1), -EBADF);
+    was_not_stuck();
+    close(fd);
+}
+
+static void knows_eventfds(void)
+{
+    struct vh_events *events = begin();
+    int ends[2], fd = eventfd(0, EFD_NONBLOCK), semaphore = eventfd(5, EFD_SEMAPHORE);
+    int others[5] = { memfd_create("unit", MFD_CLOEXEC), timerfd_create(CLOCK_MONOTONIC, 0),
+                      epoll_create1(0) };
+    eventfd_t count;
+
+    CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+    others[3] = ends[0];
+    others[4] = ends[1];
+    CU_ASSERT_TRUE(vh_events_knows(events, fd));
+    CU_ASSERT_TRUE(vh_events_knows(events, semaphore));
+    CU_ASSERT_EQUAL(eventfd_read(fd, &count), -1); /* was not signalled */
+    CU_ASSERT_FALSE(vh_events_knows(events, -1));
+    for (unsigned i = 0; i < 5; i++) {
+        CU_ASSERT_FALSE(vh_events_knows(events, others[i]));
+        close(others[i]);
+    }
+    close(fd);
+    close(semaphore);
+    end(events);
+}
+
+static void lacks_memory(void)
+{
+    struct vh_events *events;
+
+    fail_alloc_arm(0);
+    CU_ASSERT_EQUAL(vh_events_new(&events), -ENOMEM);
+    CU_ASSERT_TRUE(fail_alloc_disarm());
+    vh_events_free(NULL);
+}
+
+const struct unit_case unit_cases[] = {
+    { "each signal counts, and nobody else's", counts },
+    { "a full counter that blocks does not stall who signals", never_waits_to_signal },
+    { "an empty counter that blocks does not stall who takes", never_waits_to_take },
+    { "an eventfd is told from all else, and not signalled", knows_eventfds },
+    { "without memory there is none", lacks_memory },
+    { 0 },
+};
