@@ -90,6 +90,7 @@ static const struct hw_sandbox_call calls[] = {
     { .name = "memfd_create" },
     { .name = "ftruncate" },
     { .name = "fstat" },
+    { .name = "fstatfs" },
     { .name = "newfstatat", .tests = { { HW_SANDBOX_IS, 3, AT_EMPTY_PATH } } },
     { .name = "fcntl" },
     { .name = "lseek" },

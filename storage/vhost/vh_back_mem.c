@@ -30,6 +30,17 @@ static int bad_table(struct vh_conn *conn, const char *why)
     return -EPROTO;
 }
 
+static const char *words(int rc)
+{
+    return rc == -ENOSPC ? "its memory is shorter than its table says; give the guest a backend of "
+                           "its memory's full size"
+           : rc == -EMEDIUMTYPE
+               ? "its memory is a file that may keep us waiting; give the guest memory of memfd, "
+                 "/dev/shm or hugetlbfs (QEMU: memory-backend-memfd,share=on)"
+               : "its memory table does not map; give the guest shared memory (QEMU: "
+                 "memory-backend-memfd,share=on)";
+}
+
 int back_set_mem_table(struct vh_conn *conn, struct vh_msg *msg)
 {
     const uint32_t count = vh_msg_get_u32(msg, 0);
@@ -52,11 +63,7 @@ int back_set_mem_table(struct vh_conn *conn, struct vh_msg *msg)
     }
     rc = vh_mem_new(regions, msg->fds, count, &mem);
     if (rc < 0)
-        return bad_table(conn, rc == -ENOSPC ? "its memory is shorter than its table says; give "
-                                               "the guest a backend of its memory's full size"
-                                             : "its memory table does not map; give the guest "
-                                               "shared memory (QEMU: memory-backend-memfd,"
-                                               "share=on)");
+        return bad_table(conn, words(rc));
     vh_mem_unref(conn->mem);
     conn->mem = mem;
     for (unsigned i = 0; i < VH_QUEUES; i++) {

@@ -80,7 +80,7 @@ static void answer(struct vh_queue *queue, uint16_t head, uint8_t *status,
 static void log_written(const struct vh_conn *conn, const struct vh_mem *mem,
                         const struct iovec *pieces, unsigned count, const uint8_t *status)
 {
-    if (!BACK_LOGS || conn->log.map == NULL || (conn->features & VH_F_LOG_ALL) == 0)
+    if (!BACK_LOGS || conn->log.bits == NULL || (conn->features & VH_F_LOG_ALL) == 0)
         return;
     for (unsigned i = 0; i < count; i++)
         vh_log_mark(&conn->log, vh_mem_guest_addr(mem, pieces[i].iov_base), pieces[i].iov_len);

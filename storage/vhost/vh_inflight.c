@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/hw_cleanup.h"
@@ -52,45 +51,32 @@ int vh_inflight_create(unsigned queues, uint16_t queue_size)
 int vh_inflight_map(struct vh_inflight *inflight, int fd, uint64_t offset, uint64_t bytes,
                     unsigned queues, uint16_t queue_size)
 {
-    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    const uint64_t lead = offset % page;
-    struct stat stat;
-    uint64_t end;
-    void *map;
+    struct vh_shared shared;
+    int rc;
 
     if (queues == 0 || queues > VH_QUEUES || queue_size == 0 || queue_size > VH_QUEUE_SIZE_MAX ||
-        bytes < vh_inflight_bytes(queues, queue_size) || offset % ALIGN != 0 ||
-        __builtin_add_overflow(offset, bytes, &end) || end > INT64_MAX)
+        bytes < vh_inflight_bytes(queues, queue_size) || offset % ALIGN != 0)
         return -EINVAL;
-    if (fstat(fd, &stat) < 0)
-        return -errno;
-    if ((uint64_t)stat.st_size < end)
-        return -ENOSPC;
-    map = mmap(NULL, (size_t)(bytes + lead), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-               (off_t)(offset - lead));
-    if (map == MAP_FAILED)
-        return -errno;
+    rc = vh_shared_map(fd, offset, bytes, &shared);
+    if (rc < 0)
+        return rc;
     vh_inflight_unmap(inflight);
-    *inflight = (struct vh_inflight) { .map = map,
-                                       .map_bytes = (size_t)(bytes + lead),
-                                       .first = (uint8_t *)map + lead,
-                                       .queues = queues,
-                                       .queue_size = queue_size };
+    *inflight =
+        (struct vh_inflight) { .shared = shared, .queues = queues, .queue_size = queue_size };
     return 0;
 }
 
 void vh_inflight_unmap(struct vh_inflight *inflight)
 {
-    if (inflight->map != NULL)
-        (void)munmap(inflight->map, inflight->map_bytes);
+    vh_shared_unmap(&inflight->shared);
     memset(inflight, 0, sizeof(*inflight));
 }
 
 struct vh_inflight_queue *vh_inflight_queue(const struct vh_inflight *inflight, unsigned i)
 {
-    if (inflight->map == NULL || i >= inflight->queues)
+    if (inflight->shared.map == NULL || i >= inflight->queues)
         return NULL;
-    return (void *)(inflight->first + i * queue_bytes(inflight->queue_size));
+    return (void *)(inflight->shared.first + i * queue_bytes(inflight->queue_size));
 }
 
 void vh_inflight_take(struct vh_inflight_queue *queue, uint16_t head, uint64_t counter)

@@ -10,8 +10,9 @@
 #define VH_INFLIGHT_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
+
+#include "storage/vhost/vh_shared.h"
 
 struct vh_inflight_entry {
     uint8_t inflight;
@@ -31,9 +32,7 @@ struct vh_inflight_queue {
 };
 
 struct vh_inflight {
-    void *map; /* NULL: none */
-    size_t map_bytes;
-    uint8_t *first;
+    struct vh_shared shared; /* map NULL: none */
     unsigned queues;
     uint16_t queue_size;
 };
@@ -44,7 +43,7 @@ uint64_t vh_inflight_bytes(unsigned queues, uint16_t queue_size);
  * -errno. */
 int vh_inflight_create(unsigned queues, uint16_t queue_size);
 /* Map it as the front end handed it over; `fd` stays the caller's. 0; -EINVAL if it is too small
- * for that many queues, -ENOSPC if the descriptor is shorter; or -errno. */
+ * for that many queues; or -errno of vh_shared_map(). */
 int vh_inflight_map(struct vh_inflight *inflight, int fd, uint64_t offset, uint64_t bytes,
                     unsigned queues, uint16_t queue_size);
 /* Unmap. */

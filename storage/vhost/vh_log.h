@@ -8,20 +8,20 @@
 #ifndef VH_LOG_H
 #define VH_LOG_H
 
-#include <stddef.h>
 #include <stdint.h>
+
+#include "storage/vhost/vh_shared.h"
 
 enum { VH_LOG_PAGE_BYTES = 4096 };
 
 struct vh_log {
-    void *map; /* NULL: no log */
-    size_t map_bytes;
-    uint8_t *bits;
+    struct vh_shared shared;
+    uint8_t *bits;  /* NULL: no log */
     uint64_t bytes; /* of bits */
 };
 
-/* Map `bytes` at `offset` of `fd` (which stays the caller's) as a log. 0; -EINVAL, -ENOSPC if the
- * descriptor is shorter; or -errno. */
+/* Map `bytes` at `offset` of `fd` (which stays the caller's) as a log. 0 or -errno of
+ * vh_shared_map(). */
 int vh_log_map(struct vh_log *log, int fd, uint64_t offset, uint64_t bytes);
 /* Unmap; no log from now on. */
 void vh_log_unmap(struct vh_log *log);

@@ -8,15 +8,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "storage/vhost/vh_shared.h"
 
 struct mapped {
     struct vh_region region;
-    void *map; /* from the page that holds the first byte */
-    size_t map_bytes;
-    uint8_t *first; /* the region's first byte */
+    struct vh_shared shared;
 };
 
 struct vh_mem {
@@ -44,34 +41,13 @@ static int judge(const struct vh_region *regions, unsigned count)
         const struct vh_region *one = &regions[i];
 
         if (one->bytes == 0 || wraps(one->guest_addr, one->bytes) ||
-            wraps(one->user_addr, one->bytes) || wraps(one->file_offset, one->bytes) ||
-            one->file_offset + one->bytes > INT64_MAX)
+            wraps(one->user_addr, one->bytes))
             return -EINVAL;
         for (unsigned k = 0; k < i; k++)
             if (overlap(one->guest_addr, regions[k].guest_addr, one->bytes, regions[k].bytes) ||
                 overlap(one->user_addr, regions[k].user_addr, one->bytes, regions[k].bytes))
                 return -EINVAL;
     }
-    return 0;
-}
-
-static int map(struct mapped *mapped, const struct vh_region *region, int fd)
-{
-    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    const uint64_t lead = region->file_offset % page;
-    struct stat stat;
-
-    if (fstat(fd, &stat) < 0)
-        return -errno;
-    if ((uint64_t)stat.st_size < region->file_offset + region->bytes)
-        return -ENOSPC;
-    mapped->region = *region;
-    mapped->map_bytes = (size_t)(region->bytes + lead);
-    mapped->map = mmap(NULL, mapped->map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-                       fd, (off_t)(region->file_offset - lead));
-    if (mapped->map == MAP_FAILED)
-        return -errno;
-    mapped->first = (uint8_t *)mapped->map + lead;
     return 0;
 }
 
@@ -88,11 +64,13 @@ int vh_mem_new(const struct vh_region *regions, const int *fds, unsigned count,
         return -ENOMEM;
     mem->references = 1;
     for (unsigned i = 0; i < count; i++) {
-        rc = map(&mem->regions[i], &regions[i], fds[i]);
+        rc = vh_shared_map(fds[i], regions[i].file_offset, regions[i].bytes,
+                           &mem->regions[i].shared);
         if (rc < 0) {
             vh_mem_unref(mem);
             return rc;
         }
+        mem->regions[i].region = regions[i];
         mem->count++;
     }
     *ret_mem = mem;
@@ -110,7 +88,7 @@ void vh_mem_unref(struct vh_mem *mem)
     if (mem == NULL || --mem->references > 0)
         return;
     for (unsigned i = 0; i < mem->count; i++)
-        (void)munmap(mem->regions[i].map, mem->regions[i].map_bytes);
+        vh_shared_unmap(&mem->regions[i].shared);
     free(mem);
 }
 
@@ -131,7 +109,7 @@ void *vh_mem_guest(const struct vh_mem *mem, uint64_t guest_addr, uint64_t bytes
     if (mapped == NULL)
         return NULL;
     at = guest_addr - mapped->region.guest_addr;
-    return bytes <= mapped->region.bytes - at ? mapped->first + at : NULL;
+    return bytes <= mapped->region.bytes - at ? mapped->shared.first + at : NULL;
 }
 
 void *vh_mem_user(const struct vh_mem *mem, uint64_t user_addr, uint64_t bytes)
@@ -141,7 +119,7 @@ void *vh_mem_user(const struct vh_mem *mem, uint64_t user_addr, uint64_t bytes)
         const uint64_t at = user_addr - mapped->region.user_addr;
 
         if (at < mapped->region.bytes && bytes <= mapped->region.bytes - at)
-            return mapped->first + at;
+            return mapped->shared.first + at;
     }
     return NULL;
 }
@@ -164,7 +142,7 @@ int vh_mem_pieces(const struct vh_mem *mem, uint64_t guest_addr, uint64_t bytes,
         if (take > bytes)
             take = bytes;
         pieces[count++] =
-            (struct iovec) { .iov_base = mapped->first + at, .iov_len = (size_t)take };
+            (struct iovec) { .iov_base = mapped->shared.first + at, .iov_len = (size_t)take };
         bytes -= take;
         if (bytes > 0 && __builtin_add_overflow(guest_addr, take, &guest_addr))
             return -EFAULT;
@@ -179,8 +157,8 @@ uint64_t vh_mem_guest_addr(const struct vh_mem *mem, const void *pointer)
     for (unsigned i = 0; i < mem->count; i++) {
         const struct mapped *mapped = &mem->regions[i];
 
-        if (at >= mapped->first && at < mapped->first + mapped->region.bytes)
-            return mapped->region.guest_addr + (uint64_t)(at - mapped->first);
+        if (at >= mapped->shared.first && at < mapped->shared.first + mapped->region.bytes)
+            return mapped->region.guest_addr + (uint64_t)(at - mapped->shared.first);
     }
     return 0;
 }

@@ -26,8 +26,8 @@ struct vh_mem;
 
 /*
  * Map `count` regions (1 to VH_REGIONS), region i from fds[i]; the descriptors stay the caller's.
- * 0 and a table with one reference; -EINVAL: empty, wrapping or overlapping regions; -ENOSPC: a
- * descriptor is shorter than its region (touching it would be fatal); or -errno of mmap(2).
+ * 0 and a table with one reference; -EINVAL: empty, wrapping or overlapping regions; -ENOMEM; or
+ * -errno of vh_shared_map().
  */
 int vh_mem_new(const struct vh_region *regions, const int *fds, unsigned count,
                struct vh_mem **ret_mem);

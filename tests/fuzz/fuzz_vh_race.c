@@ -45,6 +45,7 @@ static void driver_writes(void);
 #include "storage/vhost/vh_inflight.c"
 #include "storage/vhost/vh_mem.c"
 #include "storage/vhost/vh_ring.c"
+#include "storage/vhost/vh_shared.c"
 #undef memcpy
 #undef __atomic_load_n
 #undef mmap

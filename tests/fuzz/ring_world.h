@@ -65,7 +65,7 @@ static inline void ring_world_end(struct ring_world *world)
 static inline uint8_t *ring_world_at(struct ring_world *world, unsigned at)
 {
     if ((at & 0x8000) != 0)
-        return (uint8_t *)world->inflight.first + (at & 0x7fff) % vh_inflight_bytes(1, SIZE);
+        return world->inflight.shared.first + (at & 0x7fff) % vh_inflight_bytes(1, SIZE);
     return world->memory + (at & 0x7fff) % MEMORY;
 }
 

@@ -650,17 +650,22 @@ static int say_table(int fd, uint64_t bytes, uint64_t offset, int with)
 static void says_why(void)
 {
     const uint64_t old = 0, unknown = VH_F_VERSION_1 | UINT64_C(1) << 60;
-    int memory_fd = memfd_create("unit", MFD_CLOEXEC), directory = open("/tmp", O_RDONLY);
+    char name[64];
+    int memory_fd = memfd_create("unit", MFD_CLOEXEC), readable, file;
 
     CU_ASSERT_EQUAL(ftruncate(memory_fd, 8192), 0);
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", memory_fd);
+    readable = open(name, O_RDONLY | O_CLOEXEC);
+    file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
     begin();
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < 7; i++) {
         static const char *const words[] = { "VERSION_1; use",
                                              "not offered; start",
                                              "not share its memory; give",
                                              "shorter than its table says; give",
                                              "does not map; give",
-                                             "does not map; give" };
+                                             "does not map; give",
+                                             "may keep us waiting; give" };
         int fd = raw_connect();
 
         told_words = 0;
@@ -678,8 +683,11 @@ static void says_why(void)
         case 4:
             CU_ASSERT_EQUAL(say_table(fd, UINT64_MAX, 4096, memory_fd), 0);
             break;
+        case 5:
+            CU_ASSERT_EQUAL(say_table(fd, 8192, 0, readable), 0);
+            break;
         default:
-            CU_ASSERT_EQUAL(say_table(fd, 1, 0, directory), 0); /* no memory at all */
+            CU_ASSERT_EQUAL(say_table(fd, 1, 0, file), 0); /* no memory at all */
             break;
         }
         CU_ASSERT_TRUE(closed(fd));
@@ -690,7 +698,8 @@ static void says_why(void)
             printf("# %s\n", told_text);
     }
     CU_ASSERT_EQUAL(requests_seen, 0);
-    close(directory);
+    close(readable);
+    close(file);
     close(memory_fd);
     end();
 }

@@ -122,7 +122,7 @@ static void logs(void)
     CU_ASSERT_EQUAL(bits[1], 0);
     CU_ASSERT_EQUAL(bits[7], 0x80);
     vh_log_unmap(&log);
-    CU_ASSERT_PTR_NULL(log.map);
+    CU_ASSERT_PTR_NULL(log.bits);
     close(fd);
 }
 
