@@ -212,7 +212,6 @@ static void accept_one(struct vh_back *back)
     conn->used = true;
     conn->fd = fd;
     vh_msg_reader_init(&conn->reader);
-    back->stats.reconnects++;
     back->callbacks.tell(back->callbacks.context, true, "");
     back_watch(back, fd, POLLIN);
     back_settle(back);

@@ -27,7 +27,6 @@ struct vh_request {
     enum vh_blk_type type; /* IN, OUT, FLUSH, DISCARD, WRITE_ZEROES */
     uint64_t sector;       /* of 512 bytes */
     uint64_t sectors;
-    bool unmap;        /* WRITE_ZEROES may deallocate */
     struct iovec *iov; /* IN, OUT: the guest's memory; there until vh_request_done() */
     unsigned iov_count;
     void *owner; /* `owner_bytes` of the owner's own, zeroed once */
@@ -48,7 +47,7 @@ struct vh_back_callbacks {
 };
 
 struct vh_back_stats {
-    uint64_t requests, bytes_read, bytes_written, refused, reconnects;
+    uint64_t requests, bytes_read, bytes_written, refused;
     unsigned clients, in_flight;
     bool running; /* rings of a front end are started */
 };

@@ -118,7 +118,6 @@ static bool hand_over(struct vh_queue *queue, const struct vh_chain *chain,
     request->request.type = parsed->type;
     request->request.sector = parsed->sector;
     request->request.sectors = parsed->sectors;
-    request->request.unmap = parsed->unmap;
     request->request.iov_count = pieces;
     if (pieces > 0)
         memcpy(request->request.iov, chain->pieces + parsed->data_at,

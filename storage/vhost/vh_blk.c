@@ -66,8 +66,7 @@ void vh_blk_config(const struct vh_blk_device *device, uint8_t ret_config[VH_BLK
     }
     if (device->write_zeroes) {
         put32(ret_config + 48, VH_BLK_CLEAR_SECTORS_MAX);
-        put32(ret_config + 52, 1);
-        ret_config[56] = device->discard ? 1 : 0;
+        put32(ret_config + 52, 1); /* write_zeroes_may_unmap is 0: nothing is deallocated */
     }
 }
 
@@ -180,7 +179,6 @@ static int judge_clear(const struct vh_blk_device *device, const struct vh_chain
     flags = le32toh(flags);
     if ((flags & ~(uint32_t)VH_BLK_WRITE_ZEROES_UNMAP) != 0 || (discard && flags != 0))
         return VH_BLK_UNSUPP; /* 5.2.6.2 */
-    request->unmap = (flags & VH_BLK_WRITE_ZEROES_UNMAP) != 0;
     if (!in_range(device, request) || request->sectors > VH_BLK_CLEAR_SECTORS_MAX ||
         request->sector * VH_SECTOR_BYTES % device->block_bytes != 0 ||
         request->sectors * VH_SECTOR_BYTES % device->block_bytes != 0)

@@ -38,7 +38,6 @@ void vh_blk_config(const struct vh_blk_device *device, uint8_t ret_config[VH_BLK
 struct vh_blk_request {
     enum vh_blk_type type;
     uint64_t sector, sectors; /* DISCARD, WRITE_ZEROES: from the segment; IN, OUT: of the data */
-    bool unmap;               /* WRITE_ZEROES may deallocate */
     unsigned data_at, data_count; /* pieces of the chain: data to read from or write to */
     uint8_t *status;              /* in the guest's memory */
     uint32_t in_bytes;            /* of the whole `in` part, the status with it */

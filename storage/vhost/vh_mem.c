@@ -162,13 +162,3 @@ uint64_t vh_mem_guest_addr(const struct vh_mem *mem, const void *pointer)
     }
     return 0;
 }
-
-uint64_t vh_mem_end(const struct vh_mem *mem)
-{
-    uint64_t end = 0;
-
-    for (unsigned i = 0; i < mem->count; i++)
-        if (mem->regions[i].region.guest_addr + mem->regions[i].region.bytes > end)
-            end = mem->regions[i].region.guest_addr + mem->regions[i].region.bytes;
-    return end;
-}

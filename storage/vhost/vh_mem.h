@@ -48,7 +48,5 @@ int vh_mem_pieces(const struct vh_mem *mem, uint64_t guest_addr, uint64_t bytes,
                   struct iovec *pieces, unsigned room);
 /* The guest address of a pointer that vh_mem_*() gave. */
 uint64_t vh_mem_guest_addr(const struct vh_mem *mem, const void *pointer);
-/* The highest guest address behind all regions. */
-uint64_t vh_mem_end(const struct vh_mem *mem);
 
 #endif

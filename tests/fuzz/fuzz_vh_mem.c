@@ -61,7 +61,8 @@ static void translate(const struct vh_mem *mem, uint64_t addr, uint64_t bytes)
     if (guest != NULL) {
         touch(guest, bytes);
         fuzz_require(vh_mem_guest_addr(mem, guest) == addr);
-        fuzz_require(addr + bytes <= vh_mem_end(mem));
+        fuzz_require(bytes == 0 ||
+                     vh_mem_guest(mem, addr + bytes - 1, 1) == (uint8_t *)guest + bytes - 1);
         fuzz_require(bytes == 0 ? count == 0 : count == 1);
     }
     if (user != NULL)

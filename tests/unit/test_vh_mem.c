@@ -50,7 +50,6 @@ static void translates(void)
     CU_ASSERT_EQUAL(vh_mem_pieces(mem, 2 * BYTES - 1, 2, pieces, 4), -EFAULT);
     CU_ASSERT_EQUAL(vh_mem_pieces(mem, UINT64_MAX, 2, pieces, 4), -EFAULT);
     CU_ASSERT_EQUAL(vh_mem_guest_addr(mem, pieces[0].iov_base), 2 * BYTES - 1);
-    CU_ASSERT_EQUAL(vh_mem_end(mem), (UINT64_C(1) << 32) + BYTES);
     /* the second region's bytes begin in the middle of a page of its memory */
     *(uint8_t *)vh_mem_guest(mem, BYTES, 1) = 0x5a;
     CU_ASSERT_EQUAL(pread(fds[1], pieces, 1, 512), 1);
