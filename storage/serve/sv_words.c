@@ -70,7 +70,8 @@ static const struct hw_verb verbs[] = {
             "\n"
             "LUNs of one VM are owned all or none. A file: URL has no reservations: it is locked "
             "on this host and serves development only. While a saved state on the LUN waits to be "
-            "restored the disks stay shut; --discard-state gives it up.\n"
+            "restored the disks stay shut; --discard-state gives it up. No byte is served by two "
+            "disks, and no socket is for two.\n"
             "\n"
             "On the control socket each line is a JSON object with \"command\": acquire "
             "(generation, takeover, expected), hand-over (node), release, verify, hold, open, "
@@ -81,7 +82,10 @@ static const struct hw_verb verbs[] = {
             "\n"
             "Started as root it becomes another user, and it locks itself in before it reads "
             "anything from a target or a guest: no files, no network but its portals, a written "
-            "list of system calls.",
+            "list of system calls. The thread that takes the feeds is real-time and its memory is "
+            "locked; without the right to that (ulimit -r, ulimit -l) it goes on, and "
+            "\"statistics\" "
+            "says so.",
         .example = "hawser-lun --lun file:/var/tmp/disk.img,socket=/run/web1.disk --control "
                    "unix:/run/web1.control",
         .options = options,

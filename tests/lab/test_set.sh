@@ -84,6 +84,9 @@ all_or_none()
         'generation: 32 is not above 32, which was used'
     tap_check "both are claimed" ask '{"command":"acquire","generation":64}'
     tap_check "and served" drive_both
+    tap_check "both still say so when they are asked" ask '{"command":"verify"}'
+    tap_check "a confirmation is in the shared page as soon as it is there" \
+        timeout 60 "$LAB_BIN/page" "$PWD/control.sock" 4
 }
 
 # Given up in order, while the guest goes on: another node may write now, and what waits must not follow that.
