@@ -11,6 +11,7 @@ enum vmm_dev_id {
     VMM_DEV_I8042 = 2,
     VMM_DEV_CMOS = 3,
     VMM_DEV_PORTS = 4,
+    VMM_DEV_FWCFG = 5,
     VMM_DEV_PCI = 16,
     VMM_DEV_PIIX3 = 17,
     VMM_DEV_PM = 18,
