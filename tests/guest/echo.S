@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest that boots by PVH: it writes its command line and a new line on the first serial port,
- * gives back each byte that it is sent, at '!' lets the processor shut down, and at '?' pulls its
- * reset line by the keyboard controller.
+ * A guest that boots by PVH: it writes its command line and a new line on the first serial port and
+ * gives back each byte that it is sent, but for
+ *   !  it lets the processor shut down
+ *   ?  it pulls the processor's reset line by the keyboard controller
+ *   ^  it resets by port 92h
+ *   @  it writes the time of the real-time clock: year, month, day, hour, minute, second
+ *   %  it waits until the clock raises its interrupt for an update, and writes i
+ *   #  it tells pvpanic that it has panicked
  */
 	.section .note.Xen, "a", @note
 	.long	4, 4, 18		/* PHYS32_ENTRY */
@@ -33,6 +38,14 @@ _start:
 	je	4f
 	cmpb	$'?', %al
 	je	6f
+	cmpb	$'^', %al
+	je	fast_reset
+	cmpb	$'@', %al
+	je	time
+	cmpb	$'%', %al
+	je	update
+	cmpb	$'#', %al
+	je	panic
 	call	write
 	jmp	3b
 4:	lidt	none
@@ -41,6 +54,62 @@ _start:
 6:	movb	$0xfe, %al
 	outb	%al, $0x64
 	hlt
+
+fast_reset:
+	movb	$3, %al
+	outb	%al, $0x92
+	hlt
+
+panic:
+	movb	$1, %al
+	movw	$0x505, %dx
+	outb	%al, %dx
+	jmp	3b
+
+time:
+	movb	$0x0a, %al		/* no update for a while? */
+	call	clock
+	testb	$0x80, %al
+	jnz	time
+	movl	$fields, %esi
+7:	lodsb
+	call	clock
+	movb	%al, %bl
+	shrb	$4, %al
+	call	digit
+	movb	%bl, %al
+	andb	$0x0f, %al
+	call	digit
+	cmpl	$fields_end, %esi
+	jne	7b
+	movb	$'\n', %al
+	call	write
+	jmp	3b
+
+digit:
+	addb	$'0', %al
+	jmp	write
+
+update:
+	movb	$0x0c, %al		/* what was pending is over */
+	call	clock
+	movb	$0x0b, %al
+	outb	%al, $0x70
+	movb	$0x12, %al
+	outb	%al, $0x71
+8:	movb	$0x0a, %al		/* requests of the second PIC */
+	outb	%al, $0xa0
+	inb	$0xa0, %al
+	testb	$1, %al
+	jz	8b
+	movb	$'i', %al
+	call	write
+	jmp	3b
+
+clock:					/* its register al, into al */
+	outb	%al, $0x70
+	inb	$0x71, %al
+	ret
 
 write:					/* the byte in al, when there is room */
 	movl	%eax, %ecx
@@ -54,6 +123,8 @@ write:					/* the byte in al, when there is room */
 	ret
 
 	.data
+fields:	.byte	9, 8, 7, 4, 2, 0
+fields_end:
 	.balign 4
 none:	.long	0, 0
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vmm-core/run/vmm_machine and vmm-core/run/vmm_machine_state: a kernel of some instructions boots,
- * talks on the serial line, moves into another machine and ends. Skipped where there is no
- * /dev/kvm.
+ * vmm-core/run/vmm_machine, vmm-core/run/vmm_machine_platform and vmm-core/run/vmm_machine_state: a
+ * kernel of some instructions boots, talks on the serial line, moves into another machine and ends.
+ * Skipped where there is no /dev/kvm.
  */
 #include <config.h>
 
@@ -50,7 +50,7 @@ struct world {
     pthread_cond_t changed;
     char out[OUT_BYTES];
     unsigned out_count, room, reads; /* `room`: bytes that it still takes */
-    unsigned ends;
+    unsigned ends, panics;
     enum vmm_machine_end end;
     char text[96];
 };
@@ -93,6 +93,16 @@ static void ended(void *context, enum vmm_machine_end end, const char *text)
     (void)pthread_mutex_unlock(&world->mutex);
 }
 
+static void panicked(void *context)
+{
+    struct world *world = context;
+
+    (void)pthread_mutex_lock(&world->mutex);
+    world->panics++;
+    (void)pthread_cond_broadcast(&world->changed);
+    (void)pthread_mutex_unlock(&world->mutex);
+}
+
 static bool have_kvm(void)
 {
     if (access("/dev/kvm", R_OK | W_OK) == 0)
@@ -104,7 +114,8 @@ static bool have_kvm(void)
 static int make(struct world *world, unsigned cpus, struct hw_error *error)
 {
     const struct vmm_machine_config config = { .memory_bytes = BYTES, .cpus = cpus };
-    const struct vmm_machine_callbacks callbacks = { console, console_read, ended, world };
+    const struct vmm_machine_callbacks callbacks = { console, console_read, ended, panicked,
+                                                     world };
 
     return vmm_machine_new(world->kvm_fd, &config, &callbacks, &world->machine, error);
 }

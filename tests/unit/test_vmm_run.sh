@@ -56,6 +56,18 @@ out=$(printf '%s!' "$text" | (vmm --append 'hello, guest' --serial stdio --no-re
 tap_is "it boots with its command line, takes 8 KiB and gives them back; its end is told" "$? $out" "0 hello, guest
 $text"
 
+before=$(date -u +%y%m%d%H%M%S)
+out=$(printf '@!' | (vmm --append time --serial stdio --no-reboot) | sed -n 2p)
+after=$(date -u +%y%m%d%H%M%S)
+tap_check "its clock shows the time of the host" [ "$before" -le "${out:-0}" ]
+tap_check "and not a later one" [ "${out:-$after}" -le "$after" ]
+
+out=$(printf '%%!' | (vmm --append tick --serial stdio --no-reboot) | tr '\n' ' ')
+tap_is "its clock interrupts it" "$out" "tick i"
+
+out=$(printf '##!' | (vmm --append panic --serial stdio --no-reboot 2>"$work/err"))
+tap_is "a panic is told once" "$out $(cat "$work/err")" "panic hawser-vmm: the guest's kernel has panicked"
+
 (vmm --append x --cpus 4) &
 PID=$!
 tap_check "without a serial line, with four processors" wait_until threads 5
@@ -71,11 +83,13 @@ printf 'one!' >&9
 tap_check "a reset boots it again" until_out '^oneagain$'
 printf 'two?' >&9
 tap_check "so does one by the keyboard controller" until_out '^twoagain$'
-printf 'three' >&9
-tap_check "and it goes on" until_out '^three'
+printf 'three^' >&9
+tap_check "or by port 92h" until_out '^threeagain$'
+printf 'four' >&9
+tap_check "and it goes on" until_out '^four'
 exec 9>&-
 ended
-tap_is "also when its input has ended" "$STATUS $(tr '\n' ' ' <"$work/out")" "0 again oneagain twoagain three"
+tap_is "also when its input has ended" "$STATUS $(tr '\n' ' ' <"$work/out")" "0 again oneagain twoagain threeagain four"
 
 (vmm --append x --serial stdio) >/dev/full </dev/null 2>"$work/err" &
 PID=$!

@@ -12,19 +12,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm-core/machine/vmm_i8042.h"
-
-enum { UART_PORT = 0x3f8, UART_GSI = 4, KEYBOARD_GSI = 1 };
-
 static int no_memory(struct hw_error *error)
 {
     return hw_error_set(error, HW_ERROR_FAILED, ENOMEM, "memory", "ran out", "");
 }
 
+static int no_devices(struct hw_error *error, int code)
+{
+    if (code == ENOMEM)
+        return no_memory(error);
+    return hw_error_setf(error, HW_ERROR_FAILED, code, "VM", "allow more open files",
+                         "its devices cannot be made: %s", strerror(code));
+}
+
 /* --- what the guest does --- */
 
-/* Tell it once; all vCPUs are asked to stand. With the lock held. */
-static void end_with(struct vmm_machine *machine, enum vmm_machine_end end, const char *text)
+void machine_end(struct vmm_machine *machine, enum vmm_machine_end end, const char *text)
 {
     if (machine->ended)
         return;
@@ -47,7 +50,7 @@ static void end_by_kvm(struct vmm_machine *machine, const struct kvm_run *run)
     else
         (void)snprintf(text, sizeof(text), "KVM came back for a reason that is not known (%u)",
                        run->exit_reason);
-    end_with(machine, VMM_MACHINE_BROKEN, text);
+    machine_end(machine, VMM_MACHINE_BROKEN, text);
 }
 
 static void exited(void *context, struct vmm_vcpu *vcpu, struct kvm_run *run)
@@ -66,7 +69,7 @@ static void exited(void *context, struct vmm_vcpu *vcpu, struct kvm_run *run)
                      run->mmio.data);
         break;
     case KVM_EXIT_SHUTDOWN:
-        end_with(machine, VMM_MACHINE_RESET, "triple fault");
+        machine_end(machine, VMM_MACHINE_RESET, "triple fault");
         break;
     case KVM_EXIT_INTR:
         break;
@@ -85,46 +88,11 @@ static void broken(void *context, struct vmm_vcpu *vcpu, int code)
     (void)snprintf(text, sizeof(text), "vCPU %u cannot run: %s", vmm_vcpu_index(vcpu),
                    strerror(code));
     (void)pthread_mutex_lock(&machine->mutex);
-    end_with(machine, VMM_MACHINE_BROKEN, text);
+    machine_end(machine, VMM_MACHINE_BROKEN, text);
     (void)pthread_mutex_unlock(&machine->mutex);
 }
 
 /* --- making it --- */
-
-static void set_line(void *context, unsigned number, bool high)
-{
-    vmm_kvm_line(((struct vmm_machine *)context)->kvm, number, high);
-}
-
-static int add_uart(struct vmm_machine *machine)
-{
-    const struct vmm_line line = { set_line, machine, UART_GSI };
-    const struct vmm_uart_callbacks callbacks = { machine->callbacks.console,
-                                                  machine->callbacks.console_read,
-                                                  machine->callbacks.context };
-    struct vmm_dev *device = &machine->devices[machine->device_count];
-    int rc = vmm_uart_new(machine->bus, UART_PORT, &line, &callbacks, device, &machine->uart);
-
-    if (rc == 0)
-        machine->device_count++;
-    return rc;
-}
-
-static void pulled_reset(void *context)
-{
-    end_with(context, VMM_MACHINE_RESET, "by the keyboard controller");
-}
-
-static int add_i8042(struct vmm_machine *machine)
-{
-    const struct vmm_line line = { set_line, machine, KEYBOARD_GSI };
-    struct vmm_dev *device = &machine->devices[machine->device_count];
-    int rc = vmm_i8042_new(machine->bus, &line, pulled_reset, machine, device);
-
-    if (rc == 0)
-        machine->device_count++;
-    return rc;
-}
 
 static int add_vcpus(struct vmm_machine *machine, struct hw_error *error)
 {
@@ -148,8 +116,11 @@ static int make(struct vmm_machine *machine, int kvm_fd, struct hw_error *error)
     if (rc < 0)
         return rc;
     machine->bus = vmm_bus_new();
-    if (machine->bus == NULL || add_uart(machine) < 0 || add_i8042(machine) < 0)
-        return no_memory(error);
+    rc = machine->bus == NULL ? -ENOMEM : vmm_alarms_new(&machine->alarms);
+    if (rc == 0)
+        rc = machine_add_platform(machine);
+    if (rc < 0)
+        return no_devices(error, -rc);
     return add_vcpus(machine, error);
 }
 
@@ -186,6 +157,7 @@ void vmm_machine_free(struct vmm_machine *machine)
         vmm_vcpu_free(machine->vcpus[i]);
     for (unsigned i = machine->device_count; i > 0; i--)
         machine->devices[i - 1].ops->fini(machine->devices[i - 1].dev);
+    vmm_alarms_free(machine->alarms);
     vmm_bus_free(machine->bus);
     vmm_kvm_free(machine->kvm);
     vmm_memory_free(&machine->memory);
@@ -257,6 +229,18 @@ void vmm_machine_has_room(struct vmm_machine *machine)
 {
     (void)pthread_mutex_lock(&machine->mutex);
     vmm_uart_has_room(machine->uart);
+    (void)pthread_mutex_unlock(&machine->mutex);
+}
+
+int vmm_machine_alarm_fd(const struct vmm_machine *machine)
+{
+    return vmm_alarms_fd(machine->alarms);
+}
+
+void vmm_machine_alarm(struct vmm_machine *machine)
+{
+    (void)pthread_mutex_lock(&machine->mutex);
+    vmm_alarms_fire(machine->alarms);
     (void)pthread_mutex_unlock(&machine->mutex);
 }
 

@@ -27,7 +27,7 @@ struct vmm_machine_config {
 
 /* Why a machine stands without having been asked to. */
 enum vmm_machine_end {
-    VMM_MACHINE_RESET, /* the guest reset itself (keyboard controller), or gave up (triple fault) */
+    VMM_MACHINE_RESET,  /* the guest reset itself (a port), or gave up (triple fault) */
     VMM_MACHINE_BROKEN, /* KVM cannot go on */
 };
 
@@ -39,6 +39,8 @@ struct vmm_machine_callbacks {
     void (*console_read)(void *context);
     /* Told once; the vCPUs are on their way to stand. Likewise. */
     void (*ended)(void *context, enum vmm_machine_end end, const char *text);
+    /* The guest says that its kernel has panicked; it may say so often. Likewise. */
+    void (*panicked)(void *context);
     void *context;
 };
 
@@ -60,6 +62,11 @@ void vmm_machine_pause(struct vmm_machine *machine); /* and stand, when this ret
 size_t vmm_machine_console_write(struct vmm_machine *machine, const uint8_t *bytes, size_t count);
 /* callbacks.console has room again. */
 void vmm_machine_has_room(struct vmm_machine *machine);
+
+/* When this descriptor is readable, vmm_machine_alarm() is called: some device's time has come. It
+ * ends with the machine. */
+int vmm_machine_alarm_fd(const struct vmm_machine *machine);
+void vmm_machine_alarm(struct vmm_machine *machine); /* never blocks for long */
 
 const struct vmm_memory *vmm_machine_memory(const struct vmm_machine *machine); /* the guest's */
 

@@ -9,8 +9,10 @@
 
 #include "vmm-core/kvm/vmm_vcpu.h"
 #include "vmm-core/machine/vmm_bus.h"
+#include "vmm-core/machine/vmm_cmos.h"
 #include "vmm-core/machine/vmm_dev.h"
 #include "vmm-core/machine/vmm_uart.h"
+#include "vmm-core/run/vmm_alarms.h"
 #include "vmm-core/run/vmm_machine.h"
 
 enum { MACHINE_DEVICES = 32 };
@@ -27,7 +29,15 @@ struct vmm_machine {
     struct vmm_dev devices[MACHINE_DEVICES];
     unsigned device_count;
     struct vmm_uart *uart;
+    struct vmm_cmos *cmos;
+    struct vmm_alarms *alarms;
+    unsigned clock_alarm; /* of cmos */
     bool ended;
 };
+
+/* Tell it once, and ask all vCPUs to stand. With the lock held. */
+void machine_end(struct vmm_machine *machine, enum vmm_machine_end end, const char *text);
+/* While it is made, with memory, KVM and bus: its devices at fixed ports. 0 or -errno. */
+int machine_add_platform(struct vmm_machine *machine);
 
 #endif

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -32,12 +33,12 @@ struct run {
     struct vmm_machine_config config;
     struct vmm_pvh_boot boot;
     struct file kernel, initrd;
-    bool serial, reboots;
+    bool serial, reboots, told_panic;
     int kvm_fd;
     qb_loop_t *loop;
     struct vmm_console *console;
     struct vmm_machine *machine;
-    int ended_fd;
+    int ended_fd, panicked_fd;
     /* written once by a vCPU's thread, before ended_fd */
     enum vmm_machine_end end;
     char text[128];
@@ -158,15 +159,32 @@ static void ended(void *context, enum vmm_machine_end end, const char *text)
     (void)eventfd_write(run->ended_fd, 1);
 }
 
+static void panicked(void *context)
+{
+    (void)eventfd_write(((struct run *)context)->panicked_fd, 1);
+}
+
+static int32_t alarm_due(int32_t fd, int32_t revents, void *data)
+{
+    (void)fd;
+    (void)revents;
+    vmm_machine_alarm(((struct run *)data)->machine);
+    return 0;
+}
+
 static int start(struct run *run)
 {
-    const struct vmm_machine_callbacks callbacks = { put, was_read, ended, run };
+    const struct vmm_machine_callbacks callbacks = { put, was_read, ended, panicked, run };
     int rc = vmm_machine_new(run->kvm_fd, &run->config, &callbacks, &run->machine, run->error);
 
     if (rc == 0)
         rc = vmm_machine_boot_pvh(run->machine, &run->boot, run->error);
+    if (rc == 0)
+        rc = qb_loop_poll_add(run->loop, QB_LOOP_MED, vmm_machine_alarm_fd(run->machine), POLLIN,
+                              run, alarm_due);
     if (rc < 0)
         return rc;
+    run->told_panic = false;
     vmm_console_set_machine(run->console, run->machine);
     vmm_machine_run(run->machine);
     return 0;
@@ -175,8 +193,28 @@ static int start(struct run *run)
 static void stop(struct run *run)
 {
     vmm_console_set_machine(run->console, NULL);
+    (void)qb_loop_poll_del(run->loop, vmm_machine_alarm_fd(run->machine));
     vmm_machine_free(run->machine);
     run->machine = NULL;
+}
+
+/* Once: the guest goes on, and may say it again. */
+static void tell_panic(struct run *run)
+{
+    eventfd_t count;
+
+    if (eventfd_read(run->panicked_fd, &count) < 0 || run->told_panic)
+        return;
+    (void)fprintf(stderr, "hawser-vmm: the guest's kernel has panicked\n");
+    run->told_panic = true;
+}
+
+static int32_t guest_panicked(int32_t fd, int32_t revents, void *data)
+{
+    (void)fd;
+    (void)revents;
+    tell_panic(data);
+    return 0;
 }
 
 static int32_t machine_ended(int32_t fd, int32_t revents, void *data)
@@ -186,6 +224,7 @@ static int32_t machine_ended(int32_t fd, int32_t revents, void *data)
 
     (void)revents;
     (void)eventfd_read(fd, &count);
+    tell_panic(run); /* before it may be too late */
     stop(run);
     if (run->end == VMM_MACHINE_RESET && run->reboots) {
         if (start(run) < 0)
@@ -224,8 +263,11 @@ static int make_loop(struct run *run)
 
     run->loop = qb_loop_create();
     run->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (run->loop == NULL || run->ended_fd < 0 ||
+    run->panicked_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (run->loop == NULL || run->ended_fd < 0 || run->panicked_fd < 0 ||
         qb_loop_poll_add(run->loop, QB_LOOP_HIGH, run->ended_fd, POLLIN, run, machine_ended) < 0 ||
+        qb_loop_poll_add(run->loop, QB_LOOP_HIGH, run->panicked_fd, POLLIN, run, guest_panicked) <
+            0 ||
         qb_loop_signal_add(run->loop, QB_LOOP_HIGH, SIGTERM, run, signalled, &handle) < 0 ||
         qb_loop_signal_add(run->loop, QB_LOOP_HIGH, SIGINT, run, signalled, &handle) < 0 ||
         vmm_console_new(run->loop, run->serial ? STDIN_FILENO : -1,
@@ -252,6 +294,8 @@ static void end_all(struct run *run)
     vmm_console_free(run->console);
     if (run->ended_fd >= 0)
         (void)close(run->ended_fd);
+    if (run->panicked_fd >= 0)
+        (void)close(run->panicked_fd);
     if (run->loop != NULL)
         qb_loop_destroy(run->loop);
     if (run->kvm_fd >= 0)
@@ -263,7 +307,7 @@ static void end_all(struct run *run)
 int vmm_verb_run(struct hw_call *call)
 {
     struct hw_error error = { 0 };
-    struct run run = { .kvm_fd = -1, .ended_fd = -1, .error = &error };
+    struct run run = { .kvm_fd = -1, .ended_fd = -1, .panicked_fd = -1, .error = &error };
 
     (void)signal(SIGPIPE, SIG_IGN);
     if (read_options(call, &run, &error) == 0 && read_files(call, &run, &error) == 0)

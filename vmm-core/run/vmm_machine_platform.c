@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The devices of the machine that are at fixed ports: what they need of it, and what they tell it.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "vmm-core/machine/vmm_cmos.h"
+#include "vmm-core/machine/vmm_fwcfg.h"
+#include "vmm-core/machine/vmm_i8042.h"
+#include "vmm-core/machine/vmm_ports.h"
+#include "vmm-core/run/vmm_machine_priv.h"
+
+enum { UART_PORT = 0x3f8, PVPANIC_PORT = 0x505 };
+enum { KEYBOARD_GSI = 1, UART_GSI = 4, CLOCK_GSI = 8 };
+#define SECOND INT64_C(1000000000)
+
+static void set_line(void *context, unsigned number, bool high)
+{
+    vmm_kvm_line(((struct vmm_machine *)context)->kvm, number, high);
+}
+
+static struct vmm_line line_of(struct vmm_machine *machine, unsigned gsi)
+{
+    return (struct vmm_line) { set_line, machine, gsi };
+}
+
+/* The place for one more device. */
+static struct vmm_dev *place(struct vmm_machine *machine)
+{
+    return &machine->devices[machine->device_count];
+}
+
+static int added(struct vmm_machine *machine, int rc)
+{
+    machine->device_count += rc == 0;
+    return rc;
+}
+
+/* --- serial port, keyboard controller --- */
+
+static int add_uart(struct vmm_machine *machine)
+{
+    const struct vmm_line line = line_of(machine, UART_GSI);
+    const struct vmm_uart_callbacks callbacks = { machine->callbacks.console,
+                                                  machine->callbacks.console_read,
+                                                  machine->callbacks.context };
+
+    return added(machine, vmm_uart_new(machine->bus, UART_PORT, &line, &callbacks, place(machine),
+                                       &machine->uart));
+}
+
+static void reset_by_keyboard(void *context)
+{
+    machine_end(context, VMM_MACHINE_RESET, "by the keyboard controller");
+}
+
+static int add_i8042(struct vmm_machine *machine)
+{
+    const struct vmm_line line = line_of(machine, KEYBOARD_GSI);
+
+    return added(machine,
+                 vmm_i8042_new(machine->bus, &line, reset_by_keyboard, machine, place(machine)));
+}
+
+/* --- the clock --- */
+
+static int64_t wall_ns(void *context)
+{
+    struct timespec now = { 0 };
+
+    (void)context;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * SECOND + now.tv_nsec;
+}
+
+static void wake_clock_at(void *context, int64_t at_ns)
+{
+    const struct vmm_machine *machine = context;
+
+    vmm_alarms_set(machine->alarms, machine->clock_alarm, at_ns);
+}
+
+static void wake_clock(void *context)
+{
+    vmm_cmos_wake(((struct vmm_machine *)context)->cmos);
+}
+
+static uint64_t low_bytes(const struct vmm_machine *machine)
+{
+    return machine->memory.ranges[0].bytes;
+}
+
+static uint64_t high_bytes(const struct vmm_machine *machine)
+{
+    return machine->memory.count > 1 ? machine->memory.ranges[1].bytes : 0;
+}
+
+static int add_cmos(struct vmm_machine *machine)
+{
+    const struct vmm_line line = line_of(machine, CLOCK_GSI);
+    const struct vmm_cmos_clock clock = { wall_ns, wake_clock_at, machine };
+    const struct vmm_cmos_config config = {
+        .low_bytes = low_bytes(machine),
+        .high_bytes = high_bytes(machine),
+        .cpus = machine->config.cpus,
+        .boot = { VMM_CMOS_BOOT_DISK, VMM_CMOS_BOOT_NETWORK },
+    };
+    int rc =
+        vmm_alarms_add(machine->alarms, CLOCK_REALTIME, wake_clock, machine, &machine->clock_alarm);
+
+    if (rc == 0)
+        rc = vmm_cmos_new(machine->bus, &line, &config, &clock, place(machine), &machine->cmos);
+    return added(machine, rc);
+}
+
+/* --- small ports --- */
+
+static void reset_by_port(void *context)
+{
+    machine_end(context, VMM_MACHINE_RESET, "by port 92h");
+}
+
+static void guest_event(void *context, unsigned events)
+{
+    const struct vmm_machine *machine = context;
+
+    if ((events & (VMM_PORTS_PANIC | VMM_PORTS_CRASH)) != 0)
+        machine->callbacks.panicked(machine->callbacks.context);
+}
+
+/* There is no firmware yet that speaks. */
+static void firmware_line(void *context, const char *text)
+{
+    (void)context;
+    (void)text;
+}
+
+static int add_ports(struct vmm_machine *machine)
+{
+    const struct vmm_ports_callbacks callbacks = { reset_by_port, guest_event, firmware_line,
+                                                   machine };
+
+    return added(machine, vmm_ports_new(machine->bus, &callbacks, place(machine)));
+}
+
+/* --- firmware configuration --- */
+
+static void *memory_at(void *context, uint64_t guest_at, uint64_t bytes, bool writes)
+{
+    (void)writes; /* KVM's log does not see it: whoever saves a running guest has to */
+    return vmm_memory_at(context, guest_at, bytes);
+}
+
+static int add_fwcfg(struct vmm_machine *machine)
+{
+    const struct vmm_dma dma = { memory_at, &machine->memory };
+    const struct vmm_fwcfg_platform platform = {
+        .low_bytes = low_bytes(machine),
+        .high_bytes = high_bytes(machine),
+        .cpus = (uint16_t)machine->config.cpus,
+        .console_port = UART_PORT,
+        .panic_port = PVPANIC_PORT,
+    };
+    struct vmm_fwcfg *fwcfg;
+    int rc = added(machine, vmm_fwcfg_new(machine->bus, &dma, place(machine), &fwcfg));
+
+    return rc < 0 ? rc : vmm_fwcfg_describe(fwcfg, &platform);
+}
+
+int machine_add_platform(struct vmm_machine *machine)
+{
+    int rc = add_uart(machine);
+
+    if (rc == 0)
+        rc = add_i8042(machine);
+    if (rc == 0)
+        rc = add_cmos(machine);
+    if (rc == 0)
+        rc = add_ports(machine);
+    return rc < 0 ? rc : add_fwcfg(machine);
+}
