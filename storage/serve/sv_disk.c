@@ -339,16 +339,13 @@ int server_disk_ready(struct sv_disk *disk, struct hw_error *error)
     name(facts, device.id);
     disk->ready = true;
     if (disk->config->state) {
-        rc =
-            sv_saved_init(&disk->server->saved, sv_lun_access(disk->lun), disk->window.offset_bytes,
-                          facts->block_bytes, server_saved_looked, disk->server);
+        rc = sv_saved_init(&disk->server->saved, sv_lun_submit_to, disk->lun,
+                           disk->window.offset_bytes, facts->block_bytes, server_saved_looked,
+                           disk->server);
         if (rc < 0)
             return hw_error_set(error, HW_ERROR_FAILED, ENOMEM, "memory", "ran out", "");
         disk->server->saved_ready = true;
-        if (disk->server->config->discard_state)
-            sv_saved_consume(&disk->server->saved);
-        else
-            sv_saved_look(&disk->server->saved);
+        server_look(disk->server);
     }
     vh_back_ready(disk->back, &device);
     return 0;
@@ -362,8 +359,10 @@ void server_disk_hold(struct sv_disk *disk, bool hold)
 
 void server_disk_retry(struct sv_disk *disk)
 {
-    struct disk_request *request = disk->parked_first;
+    struct disk_request *request = disk == NULL ? NULL : disk->parked_first;
 
+    if (request == NULL)
+        return;
     disk->parked_first = disk->parked_last = NULL;
     while (request != NULL) {
         struct disk_request *next = request->next;

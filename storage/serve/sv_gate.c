@@ -27,6 +27,7 @@ const char *sv_reason_name(enum sv_reason reason)
         [SV_REASON_FOREIGN_STATE] = "foreign-state",
         [SV_REASON_SAVED_STATE] = "saved-state",
         [SV_REASON_UNSETTLED_STATE] = "unsettled-state",
+        [SV_REASON_UNREADABLE_STATE] = "unreadable-state",
         [SV_REASON_ORDERED] = "ordered",
     };
 
@@ -64,6 +65,14 @@ static enum sv_reason judge_saved(const struct sv_gate_facts *facts)
     return SV_REASON_FOREIGN_STATE;
 }
 
+/* Why nothing is known of layout and saved state. What is read bears the lease, too. */
+static enum sv_reason judge_start(const struct sv_gate_facts *facts)
+{
+    if (facts->lease_over)
+        return SV_REASON_LEASE;
+    return facts->unreadable ? SV_REASON_UNREADABLE_STATE : SV_REASON_STARTING;
+}
+
 struct sv_gate_verdict sv_gate_judge(const struct sv_gate_facts *facts)
 {
     enum sv_reason saved = facts->ready ? judge_saved(facts) : SV_REASON_NONE;
@@ -71,8 +80,10 @@ struct sv_gate_verdict sv_gate_judge(const struct sv_gate_facts *facts)
         .state = SV_GATE_HOLD,
         .disks_wait = !facts->ready || saved != SV_REASON_NONE || facts->ordered,
         .state_waits = !facts->ready,
+        .state_again = facts->owned && !facts->lost && facts->ready,
     };
 
+    verdict.disks_again = verdict.state_again && saved == SV_REASON_NONE;
     if (facts->lost) {
         verdict.state = SV_GATE_DEAD;
         verdict.reason = SV_REASON_LOST;
@@ -81,7 +92,7 @@ struct sv_gate_verdict sv_gate_judge(const struct sv_gate_facts *facts)
     } else if (facts->suspended) {
         verdict.reason = SV_REASON_SUSPENDED;
     } else if (!facts->ready) {
-        verdict.reason = SV_REASON_STARTING;
+        verdict.reason = judge_start(facts);
     } else if (saved != SV_REASON_NONE) {
         verdict.reason = saved;
     } else if (facts->ordered) {

@@ -28,6 +28,7 @@ enum sv_gate_state { SV_GATE_HOLD = 0, SV_GATE_OPEN = 1, SV_GATE_DEAD = 2 };
     X(FOREIGN_STATE, "a saved state of a newer version of hawser is on the LUN")   \
     X(SAVED_STATE, "a saved state on the LUN waits to be restored or discarded")   \
     X(UNSETTLED_STATE, "a saved-state header is damaged or left over: discard it") \
+    X(UNREADABLE_STATE, "the saved state cannot be read: it is tried again")       \
     X(ORDERED, "held by order")
 
 enum sv_reason {
@@ -50,7 +51,8 @@ struct sv_gate_facts {
     bool owned;     /* all LUNs are owned (or have no owner) */
     bool suspended; /* one of them proves its ownership again */
     bool lease_over;
-    bool has_state; /* there is a saved-state area */
+    bool has_state;  /* there is a saved-state area */
+    bool unreadable; /* whose headers could not be read, or written, when that was tried last */
     enum sto_saved_verdict saved;
     bool saving;  /* sto_saved_look.saving */
     bool shut;    /* sv_saved.shut: a header that forbids to write may be on its way */
@@ -62,6 +64,9 @@ struct sv_gate_verdict {
     enum sv_reason reason;
     bool disks_wait;  /* hand no request of a disk to its LUN: nothing below would stop it */
     bool state_waits; /* the same for the saved-state area */
+    /* A request of before that ended without an outcome may go out again; an ordered hold is none
+     * of its business: whoever drains waits for it. */
+    bool disks_again, state_again;
 };
 
 /* The verdict on these facts. */

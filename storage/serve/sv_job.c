@@ -6,11 +6,12 @@
 
 #include "storage/serve/sv_job.h"
 
+#include <errno.h>
 #include <string.h>
 
-enum { TRIES = 32, STEP_MS = 10000 };
+enum { TRIES = 8 };
 
-static void step_done(struct sto_op *op);
+static void step_done(struct sto_request *request);
 
 static void end(struct sv_job *job, enum sto_rc rc)
 {
@@ -23,33 +24,32 @@ static void issue(struct sv_job *job)
     const struct sv_job_step *step = &job->steps[job->at];
     int rc;
 
-    memset(&job->op, 0, sizeof(job->op));
+    memset(&job->request, 0, sizeof(job->request));
     job->iov = (struct iovec) { .iov_base = step->buffer, .iov_len = step->bytes };
-    job->op.kind = step->kind;
-    job->op.session = job->session;
-    job->op.timeout_ms = STEP_MS;
-    job->op.done = step_done;
-    job->op.context = job;
+    job->request.op.kind = step->kind;
+    job->request.done = step_done;
+    job->request.context = job;
     if (step->kind != STO_OP_FLUSH) {
-        job->op.offset_bytes = step->offset_bytes;
-        job->op.iov = &job->iov;
-        job->op.iov_count = 1;
+        job->request.op.offset_bytes = step->offset_bytes;
+        job->request.op.iov = &job->iov;
+        job->request.op.iov_count = 1;
     }
-    rc = sto_lun_submit(job->lun, &job->op);
+    rc = job->submit(job->to, &job->request);
     if (rc < 0)
-        end(job, STO_ILLEGAL);
+        end(job, rc == -ESHUTDOWN ? STO_NOT_SENT : STO_ILLEGAL);
 }
 
+/* Only without a gate before it, which does the same with more patience. */
 static bool again(enum sto_rc rc)
 {
     return rc == STO_UNIT_ATTENTION || rc == STO_BUSY || rc == STO_ABORTED;
 }
 
-static void step_done(struct sto_op *op)
+static void step_done(struct sto_request *request)
 {
-    struct sv_job *job = op->context;
+    struct sv_job *job = request->context;
     const struct sv_job_step *step = &job->steps[job->at];
-    enum sto_rc rc = op->result.rc;
+    enum sto_rc rc = request->op.result.rc;
 
     if (again(rc) && ++job->tries < TRIES) {
         issue(job);
@@ -67,9 +67,15 @@ static void step_done(struct sto_op *op)
         issue(job);
 }
 
-void sv_job_start(struct sv_job *job, struct sto_lun *lun)
+bool sv_job_unsettled(enum sto_rc rc)
 {
-    job->lun = lun;
+    return rc == STO_NOT_SENT || rc == STO_UNKNOWN || rc == STO_CONFLICT ||
+           rc == STO_UNIT_ATTENTION || rc == STO_BUSY || rc == STO_WITHHELD ||
+           rc == STO_LOGIN_REFUSED;
+}
+
+void sv_job_start(struct sv_job *job)
+{
     job->at = job->tries = 0;
     job->running = true;
     issue(job);

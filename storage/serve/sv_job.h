@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The server's own few reads and writes of a LUN, one after the other: its partition table, the
- * header slots of the saved state. They go beside the guest's gate, on the data session while the
- * LUN is owned, or on the control session before. Unit attentions, a busy target and aborts are
- * asked again, within limits; whatever else happens ends the job.
+ * header slots of the saved state, the flush of a drain. They go where the job's `submit` sends
+ * them: through the LUN's gate once it is claimed, like a guest's requests. So they bear its
+ * leases, wait while ownership has to be proven, are issued again behind the barrier and as long as
+ * the target is busy; and an outcome that nobody knows makes the owner prove itself. What the gate
+ * still ends without an outcome ends the job: the LUN is lost, or claimed anew.
  */
 #ifndef SV_JOB_H
 #define SV_JOB_H
@@ -11,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "storage/sto_lun.h"
+#include "storage/sto_gate.h"
 
 enum { SV_JOB_STEPS = 4 };
 
@@ -26,21 +28,24 @@ struct sv_job_step {
 struct sv_job {
     struct sv_job_step steps[SV_JOB_STEPS];
     unsigned count;
-    enum sto_session session;
-    /* called once, from sto_lun_service() or sto_lun_close() (or from the start); the job may be
-     * started again inside. op.result says how the last step ended */
+    /* takes each step: 0, or -errno and `request` is not called (-ESHUTDOWN: the LUN is lost) */
+    int (*submit)(void *to, struct sto_request *request);
+    void *to;
+    /* called once, from service calls, when the LUN is closed, or from the start; the job may be
+     * started again inside. */
     void (*done)(struct sv_job *job, enum sto_rc rc);
     void *context;
     /* the job's own */
-    struct sto_lun *lun;
     unsigned at, tries;
-    struct sto_op op;
+    struct sto_request request;
     struct iovec iov;
     bool running;
 };
 
-/* Begin; the caller filled steps, count, session, done and context. The job stays where it is until
- * done. */
-void sv_job_start(struct sv_job *job, struct sto_lun *lun);
+/* Begin; the caller filled steps, count, submit, to, done and context. The job stays where it is
+ * until done. */
+void sv_job_start(struct sv_job *job);
+/* Did it end without an outcome, since the LUN is not the process's any more, or not yet again? */
+bool sv_job_unsettled(enum sto_rc rc);
 
 #endif

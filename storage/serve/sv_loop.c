@@ -76,6 +76,8 @@ static void timer_due(void *data)
         sv_lun_service(server->luns[i].lun, 0);
     if (server->abandon_ns <= hw_clock_now_ns(hw_clock_boottime()))
         server_end(server, 3, &server->error);
+    if (server->saved_retry_ns <= hw_clock_now_ns(hw_clock_boottime()))
+        server_look(server);
     server_judge(server);
     server_settle(server);
 }
@@ -126,7 +128,8 @@ static int64_t lease_end_ns(const struct sv_server *server)
 
 void server_settle(struct sv_server *server)
 {
-    int64_t next_ns = server->abandon_ns;
+    int64_t next_ns =
+        server->abandon_ns < server->saved_retry_ns ? server->abandon_ns : server->saved_retry_ns;
 
     server_check_orders(server);
     server_publish(server);

@@ -255,6 +255,11 @@ int sv_lun_submit(struct sv_lun *lun, struct sto_request *request)
                               : sto_gate_submit(lun->gate, request);
 }
 
+int sv_lun_submit_to(void *to, struct sto_request *request)
+{
+    return sv_lun_submit(to, request);
+}
+
 void sv_lun_gather(struct sv_lun *lun)
 {
     sto_lun_gather(lun->lun);

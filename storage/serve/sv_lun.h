@@ -51,6 +51,8 @@ struct sto_owner *sv_lun_owner(const struct sv_lun *lun);
 
 /* A guest's request through the gate; see sto_gate_submit(). */
 int sv_lun_submit(struct sv_lun *lun, struct sto_request *request);
+/* The same for a job (sv_job.h); `to` is the struct sv_lun. */
+int sv_lun_submit_to(void *to, struct sto_request *request);
 /* Around submits that come together; see sto_lun_gather(). */
 void sv_lun_gather(struct sv_lun *lun);
 void sv_lun_hand_over(struct sv_lun *lun);

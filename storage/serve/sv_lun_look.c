@@ -9,6 +9,7 @@
 #include "storage/serve/sv_lun_priv.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "storage/sto_meta.h"
@@ -17,7 +18,26 @@
 
 enum { DESCRIPTION_END_BYTES = 2 * 1024 * 1024 };
 
-static struct sv_job edges_job(struct sv_lun *lun, enum sto_session session)
+/* Past the gate, on the control session, while nobody may have claimed the LUN yet. */
+static void control_done(struct sto_op *op)
+{
+    struct sto_request *request =
+        (struct sto_request *)((char *)op - offsetof(struct sto_request, op));
+
+    request->done(request);
+}
+
+static int submit_control(void *to, struct sto_request *request)
+{
+    const struct sv_lun *lun = to;
+
+    request->op.session = STO_SESSION_CONTROL;
+    request->op.timeout_ms = LUN_LOOK_MS;
+    request->op.done = control_done;
+    return sto_lun_submit(lun->lun, &request->op);
+}
+
+static struct sv_job edges_job(struct sv_lun *lun)
 {
     const uint64_t capacity_bytes = sto_lun_facts(lun->lun)->capacity_bytes;
     size_t bytes = STO_LAYOUT_EDGE_BYTES;
@@ -31,7 +51,7 @@ static struct sv_job edges_job(struct sv_lun *lun, enum sto_session session)
                                       .buffer = lun->edges + STO_LAYOUT_EDGE_BYTES,
                                       .bytes = bytes } },
                          .count = 2,
-                         .session = session,
+                         .to = lun,
                          .context = lun };
 }
 
@@ -51,13 +71,6 @@ static int parse_edges(const struct sv_lun *lun, struct sto_layout *ret_layout,
                             facts->block_bytes, ret_layout, error);
 }
 
-/* The sessions are gone, or the LUN is another's: it is read when it is owned. */
-static bool is_read_later(enum sto_rc rc)
-{
-    return rc == STO_UNKNOWN || rc == STO_NOT_SENT || rc == STO_CONFLICT ||
-           rc == STO_UNIT_ATTENTION;
-}
-
 static void cannot_read(struct sv_lun *lun, enum sto_rc rc, struct hw_error *error)
 {
     (void)hw_error_setf(error, HW_ERROR_FAILED, EIO, sto_lun_name(lun->lun), "see the target's log",
@@ -69,7 +82,8 @@ static void previewed(struct sv_job *job, enum sto_rc rc)
     struct sv_lun *lun = job->context;
     struct sto_layout layout;
     struct hw_error error = { 0 };
-    bool good = is_read_later(rc) || sto_lun_facts(lun->lun) == NULL;
+    /* the sessions are gone, the LUN is another's or busy: it is read when it is owned */
+    bool good = sv_job_unsettled(rc) || rc == STO_ABORTED || sto_lun_facts(lun->lun) == NULL;
 
     if (!good && rc == STO_OK)
         good = parse_edges(lun, &layout, &error) == 0;
@@ -88,9 +102,10 @@ static void preview(struct sv_lun *lun)
         lun_tell(lun, SV_LUN_KNOWN, NULL, NULL);
         return;
     }
-    lun->job = edges_job(lun, STO_SESSION_CONTROL);
+    lun->job = edges_job(lun);
+    lun->job.submit = submit_control;
     lun->job.done = previewed;
-    sv_job_start(&lun->job, lun->lun);
+    sv_job_start(&lun->job);
 }
 
 static void known(void *context, int rc, const struct sto_facts *facts,
@@ -186,8 +201,11 @@ static void edges_read(struct sv_job *job, enum sto_rc rc)
         parse(lun);
         return;
     }
-    if (is_read_later(rc))
+    if (sv_job_unsettled(rc)) { /* of an ownership before this one, or of none */
+        if (lun->read_again)
+            lun_read_layout(lun);
         return;
+    }
     cannot_read(lun, rc, &error);
     lun_tell(lun, SV_LUN_FAILED, NULL, &error);
 }
@@ -208,6 +226,7 @@ void lun_read_layout(struct sv_lun *lun)
 {
     const struct sto_facts *facts = sto_lun_facts(lun->lun);
 
+    lun->read_again = lun->job.running;
     if (lun->laid || lun->job.running)
         return;
     if (!lun->want_layout) {
@@ -218,14 +237,15 @@ void lun_read_layout(struct sv_lun *lun)
     }
     if (facts == NULL)
         return;
-    lun->job = edges_job(lun, STO_SESSION_DATA);
+    lun->job = edges_job(lun);
+    lun->job.submit = sv_lun_submit_to;
     if (facts->capacity_bytes >= DESCRIPTION_END_BYTES) {
         lun->job.steps[2] = description_step(lun, 0);
         lun->job.steps[3] = description_step(lun, 1);
         lun->job.count = 4;
     }
     lun->job.done = edges_read;
-    sv_job_start(&lun->job, lun->lun);
+    sv_job_start(&lun->job);
 }
 
 static int check_window(const struct sv_lun *lun, const struct sto_window *window,

@@ -21,6 +21,7 @@ struct sv_lun {
     struct sto_layout layout;
     struct sto_op op; /* the look's login */
     struct sv_job job;
+    bool read_again;      /* owned anew while `job` read for the ownership before */
     uint8_t *edges;       /* both, STO_LAYOUT_EDGE_BYTES each, */
     uint8_t *description; /* and both copies of the LUN's description, a page each */
     bool may_discard;

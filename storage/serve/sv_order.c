@@ -12,6 +12,8 @@
 
 #include "storage/sto_pr.h"
 
+enum { SAVED_RETRY_MS = 250, SAVED_RETRY_DOUBLINGS = 6 };
+
 static void answer(struct sv_server *server, struct sv_asker *asker, json_t *body)
 {
     sv_control_answer(server->control, asker, body, -1);
@@ -165,10 +167,13 @@ static void flush_next(struct sv_server *server)
 
         if (!lun->owned || facts == NULL || facts->read_only)
             continue;
-        server->drain_job = (struct sv_job) {
-            .steps = { { .kind = STO_OP_FLUSH } }, .count = 1, .done = drained, .context = server
-        };
-        sv_job_start(&server->drain_job, sv_lun_access(lun->lun));
+        server->drain_job = (struct sv_job) { .steps = { { .kind = STO_OP_FLUSH } },
+                                              .count = 1,
+                                              .submit = sv_lun_submit_to,
+                                              .to = lun->lun,
+                                              .done = drained,
+                                              .context = server };
+        sv_job_start(&server->drain_job);
         return;
     }
     done(server, &server->draining, json_object(), NULL);
@@ -179,11 +184,19 @@ static void drained(struct sv_job *job, enum sto_rc rc)
     struct sv_server *server = job->context;
     struct hw_error error = { 0 };
 
+    if (server->ended)
+        return;
+    if (server->drain_void) { /* another one, if there is, begins with the first LUN */
+        server->drain_void = false;
+        return;
+    }
+    if (sv_job_unsettled(rc)) /* server_check_orders() asks what became of the LUNs */
+        return;
     if (rc == STO_OK) {
         flush_next(server);
         return;
     }
-    (void)hw_error_setf(&error, HW_ERROR_FAILED, EIO, sto_lun_name(job->lun),
+    (void)hw_error_setf(&error, HW_ERROR_FAILED, EIO, sv_lun_name(job->to),
                         "it stays held; drain again, or open", "cannot be flushed: %s",
                         sto_rc_name(rc));
     done(server, &server->draining, NULL, &error);
@@ -197,8 +210,32 @@ bool server_in_flight(const struct sv_server *server)
     return false;
 }
 
+static void give_up_drain(struct sv_server *server, const char *object, const char *reason,
+                          const char *remedy)
+{
+    struct hw_error error = { 0 };
+
+    if (!server->draining.pending)
+        return;
+    server->drain_void = server->drain_job.running;
+    (void)hw_error_set(&error, HW_ERROR_REFUSED, ECANCELED, object, reason, remedy);
+    done(server, &server->draining, NULL, &error);
+}
+
+/* What is in flight cannot end: it waits for LUNs that this process does not have. */
+static void check_drain(struct sv_server *server)
+{
+    if (server->lost)
+        give_up_drain(server, "LUNs", "were lost to another owner: what is in flight never ends",
+                      "end this process");
+    else if (server->gave && !server_owned(server) && server_in_flight(server))
+        give_up_drain(server, "LUNs", "were given up: what is in flight waits to own them again",
+                      "end this process");
+}
+
 void server_check_orders(struct sv_server *server)
 {
+    check_drain(server);
     if (!server->draining.pending || server->drain_job.running || server_in_flight(server))
         return;
     server->drain_lun = 0;
@@ -207,18 +244,59 @@ void server_check_orders(struct sv_server *server)
 
 /* --- the saved state --- */
 
+void server_look(struct sv_server *server)
+{
+    server->saved_retry_ns = INT64_MAX;
+    if (server->discard_wanted)
+        sv_saved_consume(&server->saved);
+    else
+        sv_saved_look(&server->saved);
+}
+
+/* What stands in the way of an order to discard it, and of the disks. */
+static void saved_error(const struct sv_server *server, enum sto_rc rc, struct hw_error *error)
+{
+    const enum sto_saved_verdict verdict = server->saved.look.verdict;
+
+    if (rc != STO_OK)
+        (void)hw_error_setf(error, HW_ERROR_FAILED, EIO, "saved state",
+                            "the disks stay shut until it can be read",
+                            "its headers cannot be read or written: %s", sto_rc_name(rc));
+    else if (verdict == STO_SAVED_FOREIGN)
+        (void)hw_error_set(error, HW_ERROR_REFUSED, EPROTONOSUPPORT, "saved state",
+                           "is of a newer version of hawser", "update hawser here");
+    else if (verdict != STO_SAVED_CLEAN)
+        (void)hw_error_set(error, HW_ERROR_FAILED, EBUSY, "saved state",
+                           "is there again behind each write that discards it",
+                           "end whoever writes it, and discard it again");
+}
+
+/* Said once, until it is well again; and tried again, less and less often. */
+static void saved_failed(struct sv_server *server, const struct hw_error *error)
+{
+    const int64_t pause_ms = SAVED_RETRY_MS << server->saved_fails;
+
+    if (server->saved_fails == 0)
+        server_tell(server, "saved-state",
+                    json_pack("{s:s, s:s, s:s}", "object", error->object, "text", error->reason,
+                              "remedy", error->remedy));
+    if (server->saved_fails < SAVED_RETRY_DOUBLINGS)
+        server->saved_fails++;
+    server->saved_retry_ns = hw_clock_now_ns(hw_clock_boottime()) + pause_ms * 1000000;
+}
+
 void server_saved_looked(void *context, enum sto_rc rc)
 {
     struct sv_server *server = context;
     struct hw_error error = { 0 };
 
-    if (rc != STO_OK)
-        (void)hw_error_setf(&error, HW_ERROR_FAILED, EIO, "saved state",
-                            "the disks stay shut until it can be read",
-                            "its headers cannot be read or written: %s", sto_rc_name(rc));
-    else if (server->saved.look.verdict == STO_SAVED_FOREIGN)
-        (void)hw_error_set(&error, HW_ERROR_REFUSED, EPROTONOSUPPORT, "saved state",
-                           "is of a newer version of hawser", "update hawser here");
+    saved_error(server, rc, &error);
+    if (rc == STO_OK) {
+        server->saved_fails = 0;
+        server->discard_wanted = false;
+    } else if (!sv_job_unsettled(rc)) { /* those end with the ownership, and the next one looks */
+        saved_failed(server, &error);
+    }
     done(server, &server->discarding, error.kind == HW_ERROR_NONE ? json_object() : NULL,
          error.kind == HW_ERROR_NONE ? NULL : &error);
     server_judge(server);
@@ -257,6 +335,8 @@ void server_order(void *context, const struct sv_command *command, struct sv_ask
         break;
     case SV_COMMAND_HOLD:
     case SV_COMMAND_OPEN:
+        if (command->kind == SV_COMMAND_OPEN)
+            give_up_drain(server, "drain", "\"open\" came before it was done", "drain again");
         set_ordered(server, command->kind == SV_COMMAND_HOLD);
         answer(server, &asker, server_status(server));
         break;

@@ -120,14 +120,13 @@ static void set_told(struct sv_server *server, const struct sto_set_action *acti
     switch (action->state) {
     case STO_SET_OWNED:
         open_plain(server);
-        for (unsigned i = 0; i < server->config->disk_count; i++)
-            server_disk_retry(server->disks[i]);
         server_owning_done(server, NULL);
         break;
     case STO_SET_IDLE: /* given, or refused */
         server->granted = false;
         if (action->reason == STO_OWN_REASON_NONE || action->reason == STO_OWN_REASON_RELEASED) {
             server->gave = true;
+            server->discard_wanted = false; /* of the state that was there at first */
             server_owning_done(server, NULL);
         }
         break;
@@ -348,6 +347,19 @@ static void lun_laid(struct sv_server *server, unsigned lun)
     }
 }
 
+static bool holds_state(const struct sv_server *server, const struct sv_lun *lun)
+{
+    return server->has_state && server->saved_ready && server->saved.to == lun;
+}
+
+/* Others may have owned it since, and saved or consumed a state: nothing goes out on what was known
+ * of it. Not if it was only suspended: then nobody did. */
+static void owned_anew(struct sv_server *server, unsigned lun)
+{
+    if (!server->luns[lun].owned && holds_state(server, server->luns[lun].lun))
+        sv_saved_forget(&server->saved);
+}
+
 void server_lun_event(void *context, struct sv_lun *lun, enum sv_lun_event event,
                       const struct sto_owner_notice *notice, const struct hw_error *error)
 {
@@ -360,12 +372,13 @@ void server_lun_event(void *context, struct sv_lun *lun, enum sv_lun_event event
         lun_known(server);
         break;
     case SV_LUN_OWNED:
+        owned_anew(server, i);
         if (notice == NULL)
             server->luns[i].owned = true;
         else
             owner_said(server, i, notice);
-        if (server->has_state && server->saved_ready && server->saved.lun == sv_lun_access(lun))
-            sv_saved_look(&server->saved); /* what was under way when it was suspended */
+        if (holds_state(server, lun))
+            server_look(server);
         break;
     case SV_LUN_LAID:
         server->luns[i].laid = true;

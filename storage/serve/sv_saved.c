@@ -38,10 +38,12 @@ static void start_look(struct sv_saved *saved)
                      .bytes = saved->block_bytes,
                      .may_fail = true } },
         .count = 3,
+        .submit = saved->submit,
+        .to = saved->to,
         .done = job_done,
         .context = saved,
     };
-    sv_job_start(&saved->job, saved->lun);
+    sv_job_start(&saved->job);
 }
 
 static void start_write(struct sv_saved *saved)
@@ -60,15 +62,19 @@ static void start_write(struct sv_saved *saved)
                      .bytes = saved->block_bytes },
                    { .kind = STO_OP_FLUSH } },
         .count = 2,
+        .submit = saved->submit,
+        .to = saved->to,
         .done = job_done,
         .context = saved,
     };
-    sv_job_start(&saved->job, saved->lun);
+    sv_job_start(&saved->job);
 }
 
 static void finish(struct sv_saved *saved, enum sto_rc rc)
 {
     saved->task = SV_SAVED_IDLE;
+    if (saved->ended)
+        return;
     if (saved->again) {
         saved->again = false;
         start_look(saved);
@@ -82,6 +88,10 @@ static void finish(struct sv_saved *saved, enum sto_rc rc)
 
 static void looked(struct sv_saved *saved)
 {
+    if (saved->again) { /* what was read may be of before */
+        finish(saved, STO_OK);
+        return;
+    }
     sto_saved_judge(saved->buffer, saved->buffer + SLOT_PAGE_BYTES, &saved->look);
     saved->known = true;
     if (saved->consume && saved->writes < WRITES_MAX &&
@@ -103,19 +113,26 @@ static void job_done(struct sv_job *job, enum sto_rc rc)
         looked(saved);
 }
 
-int sv_saved_init(struct sv_saved *saved, struct sto_lun *lun, uint64_t offset_bytes,
-                  uint32_t block_bytes, void (*done)(void *context, enum sto_rc rc), void *context)
+int sv_saved_init(struct sv_saved *saved, int (*submit)(void *to, struct sto_request *request),
+                  void *to, uint64_t offset_bytes, uint32_t block_bytes,
+                  void (*done)(void *context, enum sto_rc rc), void *context)
 {
     memset(saved, 0, sizeof(*saved));
     saved->buffer = aligned_alloc(SLOT_PAGE_BYTES, 2 * SLOT_PAGE_BYTES);
     if (saved->buffer == NULL)
         return -ENOMEM;
-    saved->lun = lun;
+    saved->submit = submit;
+    saved->to = to;
     saved->offset_bytes = offset_bytes;
     saved->block_bytes = block_bytes;
     saved->done = done;
     saved->context = context;
     return 0;
+}
+
+void sv_saved_end(struct sv_saved *saved)
+{
+    saved->ended = true;
 }
 
 void sv_saved_fini(struct sv_saved *saved)
@@ -124,8 +141,16 @@ void sv_saved_fini(struct sv_saved *saved)
     saved->buffer = NULL;
 }
 
+void sv_saved_forget(struct sv_saved *saved)
+{
+    saved->known = false;
+    saved->again = saved->task != SV_SAVED_IDLE;
+}
+
 void sv_saved_look(struct sv_saved *saved)
 {
+    if (saved->ended)
+        return;
     if (saved->task != SV_SAVED_IDLE) {
         saved->again = true;
         return;

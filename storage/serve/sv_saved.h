@@ -14,15 +14,16 @@
 enum sv_saved_task { SV_SAVED_IDLE, SV_SAVED_LOOKING, SV_SAVED_WRITING };
 
 struct sv_saved {
-    struct sto_lun *lun;
+    int (*submit)(void *to, struct sto_request *request); /* see struct sv_job */
+    void *to;
     uint64_t offset_bytes; /* of the state area on the LUN */
     uint32_t block_bytes;
     uint8_t *buffer; /* both slots, a page each */
     struct sv_job job;
     enum sv_saved_task task;
-    bool consume, again;
-    unsigned writes; /* of CONSUMED in this go */
-    bool known;
+    bool consume, again, ended;
+    unsigned writes;            /* of CONSUMED in this go */
+    bool known;                 /* and of this ownership */
     struct sto_saved_look look; /* as judged last, if known */
     unsigned shutting;          /* writes of headers under way that forbid to write the disks */
     bool shut;                  /* one of them began, and no good look has begun since it ended */
@@ -31,11 +32,19 @@ struct sv_saved {
     void *context;
 };
 
-/* For the state area at `offset_bytes` of `lun`, whose blocks have `block_bytes`. 0 or -ENOMEM. */
-int sv_saved_init(struct sv_saved *saved, struct sto_lun *lun, uint64_t offset_bytes,
-                  uint32_t block_bytes, void (*done)(void *context, enum sto_rc rc), void *context);
+/* For the state area at `offset_bytes` of the LUN that `submit` with `to` leads to, whose blocks
+ * have `block_bytes`. 0 or -ENOMEM. */
+int sv_saved_init(struct sv_saved *saved, int (*submit)(void *to, struct sto_request *request),
+                  void *to, uint64_t offset_bytes, uint32_t block_bytes,
+                  void (*done)(void *context, enum sto_rc rc), void *context);
+/* The LUN is about to be closed: nothing is begun or told any more. */
+void sv_saved_end(struct sv_saved *saved);
 /* Give the buffers back; no job may be running (close the LUN first). */
 void sv_saved_fini(struct sv_saved *saved);
+
+/* Another ownership began: others may have written since what is known was read. A look has to
+ * follow. */
+void sv_saved_forget(struct sv_saved *saved);
 
 /* Flush, read both slots, judge. While one go runs, another follows it. */
 void sv_saved_look(struct sv_saved *saved);

@@ -142,7 +142,8 @@ int sv_server_new(const struct sv_config *config, FILE *out, struct sv_server **
     server->out = out;
     server->parent = getppid();
     server->wake_fd = server->page_fd = -1;
-    server->timer_ns = server->abandon_ns = INT64_MAX;
+    server->timer_ns = server->abandon_ns = server->saved_retry_ns = INT64_MAX;
+    server->discard_wanted = config->discard_state;
     server->loop = qb_loop_create();
     rc = server->loop == NULL ? no_memory(error) : open_all(server, error);
     if (rc < 0) {
@@ -271,6 +272,7 @@ void sv_server_free(struct sv_server *server)
     if (server == NULL)
         return;
     server->ended = true;
+    sv_saved_end(&server->saved);
     for (unsigned i = 0; i < server->lun_count; i++) /* requests end first, then who had them */
         sv_lun_free(server->luns[i].lun);
     for (unsigned i = 0; i < SV_DISKS; i++)

@@ -58,7 +58,10 @@ struct sv_server {
     bool claim_waits;           /* start as soon as all LUNs are known */
 
     bool has_state, saved_ready;
+    bool discard_wanted; /* --discard-state, not done yet */
     struct sv_saved saved;
+    unsigned saved_fails;   /* looks that failed, without a good one in between; stops counting */
+    int64_t saved_retry_ns; /* the next one; INT64_MAX: none */
 
     struct sv_lease *lease; /* NULL: no member lease */
     int wake_fd;
@@ -77,6 +80,7 @@ struct sv_server {
     struct server_order verifying;
     struct sv_job drain_job; /* flush of each LUN behind a drain */
     unsigned drain_lun;
+    bool drain_void; /* the drain that the job is of was given up */
     struct sv_verify verify;
     int64_t abandon_ns; /* lost: ends then; INT64_MAX: not lost */
 
@@ -120,7 +124,9 @@ void server_check_orders(struct sv_server *server);
 bool server_in_flight(const struct sv_server *server);
 /* The pending ownership order is done, or failed. */
 void server_owning_done(struct sv_server *server, const struct hw_error *error);
-/* The saved state was looked at. */
+/* Look at the saved state, and discard it if --discard-state still wants that. */
+void server_look(struct sv_server *server);
+/* It was looked at. */
 void server_saved_looked(void *context, enum sto_rc rc);
 
 /* --- sv_tell.c --- */
@@ -146,7 +152,7 @@ void server_disk_free(struct sv_disk *disk); /* end its connections; NULL is all
 int server_disk_ready(struct sv_disk *disk, struct hw_error *error);
 /* Hold or let pass: as the verdict says. */
 void server_disk_hold(struct sv_disk *disk, bool hold);
-/* Requests that ended without an outcome go out again. */
+/* Requests that ended without an outcome go out again. NULL is allowed. */
 void server_disk_retry(struct sv_disk *disk);
 /* Requests that a client waits for and that were handed to the LUN. */
 unsigned server_disk_in_flight(const struct sv_disk *disk);

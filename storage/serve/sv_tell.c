@@ -39,6 +39,7 @@ static struct sv_gate_facts facts(const struct sv_server *server)
         .lease_over = server->lease != NULL &&
                       hw_clock_now_ns(hw_clock_boottime()) >= *sv_lease_until_ns(server->lease),
         .has_state = server->has_state,
+        .unreadable = server->saved_fails > 0,
         .saved = server->saved.look.verdict,
         .saving = server->saved.look.saving,
         .shut = server->saved.shut,
@@ -61,25 +62,43 @@ void server_publish(struct sv_server *server)
     server->published = view;
 }
 
-void server_judge(struct sv_server *server)
+static void tell_gate(struct sv_server *server, const struct sv_gate_verdict *before)
 {
-    const struct sv_gate_facts now = facts(server);
-    const struct sv_gate_verdict before = server->verdict;
-    const bool told = server->verdict_told;
-
-    server->verdict = sv_gate_judge(&now);
-    for (unsigned i = 0; i < server->config->disk_count; i++)
-        server_disk_hold(server->disks[i], server->config->disks[i].state
-                                               ? server->verdict.state_waits
-                                               : server->verdict.disks_wait);
-    server_publish(server);
-    if (told && before.state == server->verdict.state && before.reason == server->verdict.reason)
+    if (server->verdict_told && before->state == server->verdict.state &&
+        before->reason == server->verdict.reason)
         return;
     server->verdict_told = true;
     server_tell(server, "gate",
                 json_pack("{s:s, s:s, s:s}", "gate", sv_gate_state_name(server->verdict.state),
                           "reason", sv_reason_name(server->verdict.reason), "text",
                           sv_reason_text(server->verdict.reason)));
+}
+
+/* A header among them changes the verdict: this comes last. */
+static void retry(struct sv_server *server)
+{
+    for (unsigned i = 0; i < server->config->disk_count; i++)
+        if (server->config->disks[i].state ? server->verdict.state_again
+                                           : server->verdict.disks_again)
+            server_disk_retry(server->disks[i]);
+}
+
+void server_judge(struct sv_server *server)
+{
+    const struct sv_gate_verdict before = server->verdict;
+    struct sv_gate_facts now;
+
+    if (server->ended) /* LUNs are being closed */
+        return;
+    now = facts(server);
+    server->verdict = sv_gate_judge(&now);
+    for (unsigned i = 0; i < server->config->disk_count; i++)
+        server_disk_hold(server->disks[i], server->config->disks[i].state
+                                               ? server->verdict.state_waits
+                                               : server->verdict.disks_wait);
+    server_publish(server);
+    tell_gate(server, &before);
+    retry(server);
 }
 
 /* "gate: hold, saved-state: a saved state ..." for people. */

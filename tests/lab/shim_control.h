@@ -32,6 +32,7 @@ struct lab_shim_control {
     uint64_t stuck_left;       /* STUCK: how many writes may still be caught */
     uint64_t released;         /* STUCK: raised to let the caught ones go */
     uint64_t read_fails_below; /* reads that begin below this offset in their file fail */
+    uint64_t sync_fails;       /* not 0: so does every flush */
     /* counters, written by the shim */
     uint64_t seen;         /* the victim's writes that arrived */
     uint64_t last_kind;    /* the kind in the stamp of the last of them: its opcode */

@@ -38,6 +38,8 @@ struct shim {
     ssize_t (*write_vec)(int, const struct iovec *, int, off64_t);
     ssize_t (*read_one)(int, void *, size_t, off64_t);
     int (*punch)(int, int, off64_t, off64_t);
+    int (*sync)(int);
+    int (*sync_data)(int);
 };
 
 /* A preloaded library has no main to own its state: this is the one place that does. Set up before
@@ -62,6 +64,8 @@ __attribute__((constructor)) static void shim_start(void)
     *(void **)&shim.write_vec = next_call("pwritev64");
     *(void **)&shim.read_one = next_call("pread64");
     *(void **)&shim.punch = next_call("fallocate64");
+    *(void **)&shim.sync = next_call("fsync");
+    *(void **)&shim.sync_data = next_call("fdatasync");
     if (path == NULL)
         return;
     fd = open(path, O_RDWR | O_CLOEXEC);
@@ -214,6 +218,15 @@ static int shim_fallocate(int fd, int mode, off64_t at, off64_t length)
     return rc;
 }
 
+static int shim_sync(int fd, int (*call)(int))
+{
+    if (shim.control != NULL && LOAD(shim.control->sync_fails) != 0) {
+        errno = EIO;
+        return -1;
+    }
+    return call(fd);
+}
+
 /* The exported names; the C library's headers declare them with attributes that a definition may
  * not repeat. */
 #define EXPORT __attribute__((visibility("default")))
@@ -245,6 +258,16 @@ EXPORT ssize_t pread(int fd, void *bytes, size_t length, off_t at)
 EXPORT ssize_t pread64(int fd, void *bytes, size_t length, off64_t at)
 {
     return shim_pread(fd, bytes, length, at);
+}
+
+EXPORT int fsync(int fd)
+{
+    return shim_sync(fd, shim.sync);
+}
+
+EXPORT int fdatasync(int fd)
+{
+    return shim_sync(fd, shim.sync_data);
 }
 
 EXPORT int fallocate(int fd, int mode, off_t at, off_t length)

@@ -49,6 +49,7 @@ static const struct field fields[] = {
     FIELD(last_land_ns),
     FIELD(last_kind),
     FIELD(read_fails_below),
+    FIELD(sync_fails),
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 

@@ -308,6 +308,18 @@ static struct sv_saved saved;
 static enum sto_rc looked_rc;
 static bool looked;
 
+static struct sto_gate *saved_gate;
+
+static void saved_gate_event(void *context, enum sto_gate_event event, uint16_t asc_ascq)
+{
+    (void)context, (void)event, (void)asc_ascq;
+}
+
+static int saved_submit(void *to, struct sto_request *request)
+{
+    return sto_gate_submit(to, request);
+}
+
 static void saved_done(void *context, enum sto_rc rc)
 {
     (void)context;
@@ -347,8 +359,13 @@ static void looks_and_consumes(void)
 
     lun_file_make(&file);
     lun_file_start(&file, "", &(struct sto_lun_options) { 0 });
-    CU_ASSERT_EQUAL_FATAL(sv_saved_init(&saved, file.lun, 0, 512, saved_done, NULL), 0);
-    sv_saved_look(&saved);
+    saved_gate = sto_gate_new(file.lun, saved_gate_event, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(saved_gate);
+    CU_ASSERT_EQUAL_FATAL(sv_saved_init(&saved, saved_submit, saved_gate, 0, 512, saved_done, NULL),
+                          0);
+    sv_saved_look(&saved); /* it waits as a guest's requests do */
+    CU_ASSERT_EQUAL(sto_gate_stats(saved_gate).waiting, 1);
+    sto_gate_open(saved_gate);
     wait_looked(&file);
     CU_ASSERT_EQUAL(saved.look.verdict, STO_SAVED_CLEAN);
     put_header(&file, 0, STO_SAVED_CONSUMED, 4);
@@ -374,7 +391,23 @@ static void looks_and_consumes(void)
     CU_ASSERT_TRUE(saved.shut);
     wait_looked(&file);
     CU_ASSERT_FALSE(saved.shut);
+    /* another ownership: what was read of the one before is no verdict */
+    sv_saved_look(&saved);
+    sv_saved_forget(&saved);
+    sv_saved_look(&saved);
+    CU_ASSERT_FALSE(saved.known);
+    wait_looked(&file);
+    CU_ASSERT_TRUE(saved.known);
+    sto_gate_kill(saved_gate); /* lost */
+    looked = false;
+    sv_saved_look(&saved);
+    CU_ASSERT_TRUE(looked && sv_job_unsettled(looked_rc));
+    looked = false;
+    sv_saved_end(&saved);
+    sv_saved_look(&saved);
+    CU_ASSERT_FALSE(looked);
     sv_saved_fini(&saved);
+    sto_gate_free(saved_gate);
     lun_file_end(&file);
 }
 

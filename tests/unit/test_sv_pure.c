@@ -174,8 +174,16 @@ static void judges_the_gate(void)
     CU_ASSERT_TRUE(verdict.disks_wait && verdict.state_waits);
     facts.owned = true;
     CU_ASSERT_EQUAL(sv_gate_judge(&facts).reason, SV_REASON_STARTING);
+    facts.unreadable = true;
+    CU_ASSERT_EQUAL(sv_gate_judge(&facts).reason, SV_REASON_UNREADABLE_STATE);
+    facts.lease_over = true; /* nothing is read without it */
+    verdict = sv_gate_judge(&facts);
+    CU_ASSERT_EQUAL(verdict.reason, SV_REASON_LEASE);
+    CU_ASSERT_FALSE(verdict.disks_again || verdict.state_again);
+    facts.unreadable = facts.lease_over = false;
     facts.ready = true;
     verdict = sv_gate_judge(&facts);
+    CU_ASSERT_TRUE(verdict.disks_again && verdict.state_again);
     CU_ASSERT_EQUAL(verdict.state, SV_GATE_OPEN);
     CU_ASSERT_FALSE(verdict.disks_wait || verdict.state_waits);
     facts.has_state = true;
@@ -185,6 +193,8 @@ static void judges_the_gate(void)
         CU_ASSERT_EQUAL(verdict.disks_wait, saved != STO_SAVED_CLEAN);
         CU_ASSERT_EQUAL(verdict.state == SV_GATE_OPEN, saved == STO_SAVED_CLEAN);
         CU_ASSERT_FALSE(verdict.state_waits); /* or nobody could consume it */
+        CU_ASSERT_TRUE(verdict.state_again);
+        CU_ASSERT_EQUAL(verdict.disks_again, saved == STO_SAVED_CLEAN);
     }
     facts.saved = STO_SAVED_UNSETTLED;
     facts.saving = true; /* a live save: the guest runs on */
@@ -194,7 +204,8 @@ static void judges_the_gate(void)
     facts.shut = false;
     facts.saved = STO_SAVED_CLEAN;
     facts.ordered = true;
-    CU_ASSERT_TRUE(sv_gate_judge(&facts).disks_wait);
+    verdict = sv_gate_judge(&facts);
+    CU_ASSERT_TRUE(verdict.disks_wait && verdict.disks_again);
     facts.ordered = false;
     facts.lease_over = true;
     verdict = sv_gate_judge(&facts);
@@ -203,7 +214,9 @@ static void judges_the_gate(void)
     facts.suspended = true;
     CU_ASSERT_EQUAL(sv_gate_judge(&facts).reason, SV_REASON_SUSPENDED);
     facts.lost = true;
-    CU_ASSERT_EQUAL(sv_gate_judge(&facts).state, SV_GATE_DEAD);
+    verdict = sv_gate_judge(&facts);
+    CU_ASSERT_EQUAL(verdict.state, SV_GATE_DEAD);
+    CU_ASSERT_FALSE(verdict.disks_again || verdict.state_again);
     for (int reason = 0; reason < SV_REASON_COUNT; reason++)
         CU_ASSERT_TRUE(reason == SV_REASON_NONE ||
                        sv_reason_text((enum sv_reason)reason)[0] != '\0');

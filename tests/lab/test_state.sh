@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# hawser-lun and the saved state of its VM: what another node left on the LUN is judged before anything is written, each
+# time the LUN is owned anew; and a drain that cannot end says so.
+set -u
+
+HW_TOP_SRCDIR=${HW_TOP_SRCDIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
+# shellcheck source=SCRIPTDIR/rig
+. "$HW_TOP_SRCDIR/tests/lab/rig"
+
+HAWSER=$HW_PLAIN_BUILDDIR/cli/hawser
+LUN=${HAWSER_LUN:-$HW_PLAIN_BUILDDIR/storage/serve/hawser-lun}
+LUN_PID=
+
+# ask ORDER: one order to the server; its answer is in ask.out
+ask()
+{
+    timeout 30 "$LAB_BIN/ask" "$PWD/control.sock" "$1" >ask.out
+}
+
+# answers FILTER ORDER: that part of the answer
+answers()
+{
+    ask "$2"
+    jq -r "$1" ask.out
+}
+
+status_is()
+{
+    [ "$(answers "$1" '{"command":"status"}')" = "$2" ]
+}
+
+in_flight()
+{
+    [ "$(answers '[.disks[]."in-flight"] | add' '{"command":"statistics"}')" -gt 0 ]
+}
+
+start()
+{
+    rm -f control.sock
+    (in_ns n1 "$LUN" --lun "$(url 1)#disk,socket=$PWD/disk.sock" --state "$(url 1)#state,socket=$PWD/state.sock" \
+        --control "unix:$PWD/control.sock" --cluster "$LAB_CLUSTER" --node 1 "$@") >lun.out 2>&1 </dev/null &
+    LUN_PID=$!
+    wait_until 30 ask '{"command":"status"}'
+}
+
+stop()
+{
+    kill -TERM "$LUN_PID"
+    wait "$LUN_PID"
+}
+
+drive()
+{
+    timeout 60 "$LAB_BIN/vhdrive" "$PWD/disk.sock" "$SECTORS"
+}
+
+# slot NUMBER STATE GENERATION: a header as another node would have left it
+slot()
+{
+    "$LAB_BIN/stateslot" disk1 "$STATE_AT" "$@"
+}
+
+disk_sum()
+{
+    head -c "$STATE_AT" disk1 | tail -c +2097153 | sha256sum
+}
+
+# Owned, given up, and owned again: a state that another node committed in between keeps the disks shut from the first moment.
+saved_meanwhile()
+{
+    local before opened
+    slot 0 committed 4
+    start --discard-state
+    tap_check "the LUN is acquired" ask '{"command":"acquire","generation":16}'
+    tap_check "the state that was there is given up, as was ordered at the start" wait_until 10 status_is '.gate + " " + ."saved-state".state' 'open consumed'
+    tap_check "and the disk served" drive
+    tap_check "the LUN is released" ask '{"command":"release"}'
+    slot 0 committed 20
+    slot 1 consumed 19
+    before=$(disk_sum)
+    opened=$(grep -c '^gate: gate open' lun.out)
+    tap_is "acquired again, nothing is known of the saved state yet" \
+        "$(answers '."saved-state".verdict // "not known"' '{"command":"acquire","generation":32}')" 'not known'
+    tap_check "it is found" wait_until 10 status_is '."saved-state".verdict' waits
+    tap_is "and keeps the disk shut: the order of the start was for what was there then" "$(answers '.gate + " " + .reason' '{"command":"status"}')" 'hold saved-state'
+    (drive) >/dev/null 2>&1 &
+    local guest=$!
+    tap_is "the gate was never open in between" "$(($(grep -c '^gate: gate open' lun.out) - opened))" 0
+    tap_is "nothing is written" "$(disk_sum)" "$before"
+    tap_check "discarded by order" ask '{"command":"discard-state"}'
+    wait "$guest"
+    tap_is "the guest that waited goes on" "$?" 0
+    stop
+}
+
+# The target cannot flush: nothing that was read is believed; it is told, tried again, and goes on by itself.
+unreadable()
+{
+    start
+    ask '{"command":"acquire","generation":48}'
+    tap_check "with a saved state given up the disk is open" wait_until 10 status_is '.gate' open
+    shim_set sync_fails=1
+    timeout 60 "$LAB_BIN/vhdrive" "$PWD/state.sock" "$STATE_SECTORS" >/dev/null 2>&1 # what it writes is no header
+    tap_check "headers that cannot be read are told" wait_until 10 grep -q '^saved-state: .*cannot be read or written: medium-error' lun.out
+    tap_is "once" "$(grep -c '^saved-state: ' lun.out)" 1
+    tap_is "the disks are shut" "$(answers .gate '{"command":"status"}')" hold
+    tap_is "an order to discard says why not" "$(answers .error.reason '{"command":"discard-state"}')" 'its headers cannot be read or written: medium-error'
+    shim_set sync_fails=0
+    tap_check "tried again without an order: what was written there is no state" wait_until 10 status_is .reason unsettled-state
+    tap_check "it is discarded" ask '{"command":"discard-state"}'
+    tap_check "and the disk open" status_is .gate open
+    stop
+}
+
+# A drain whose requests hang: called off by "open"; ended by the loss of the LUN.
+drains()
+{
+    local drain
+    start
+    ask '{"command":"acquire","generation":64}'
+    wait_until 10 status_is '.gate' open
+    net_cut n1
+    (drive) >/dev/null 2>&1 &
+    local guest=$!
+    wait_until 10 in_flight
+    timeout 60 "$LAB_BIN/ask" "$PWD/control.sock" '{"command":"drain"}' >drain.out &
+    drain=$!
+    wait_until 10 status_is '.reason' ordered
+    tap_is "another drain meanwhile is refused" "$(answers '.error.reason' '{"command":"drain"}')" '"drain" is under way'
+    ask '{"command":"open"}'
+    wait "$drain"
+    tap_is "a drain is called off by an open" "$(jq -r .error.reason drain.out)" '"open" came before it was done'
+    timeout 60 "$LAB_BIN/ask" "$PWD/control.sock" '{"command":"drain"}' >drain.out &
+    drain=$!
+    # shellcheck disable=SC2046
+    ns_run n2 "$HAWSER" lun takeover "$(url 1)" $(as 2 80) >/dev/null 2>&1
+    net_heal n1
+    wait "$drain"
+    tap_is "the LUN is lost meanwhile: it ends" "$(jq -r .error.reason drain.out)" 'were lost to another owner: what is in flight never ends'
+    kill "$guest" 2>/dev/null
+    pkill -P "$guest" 2>/dev/null
+    stop
+}
+
+main()
+{
+    lab_need sgdisk jq pkill
+    lab_begin 64 "$@"
+    ns_run n1 "$HAWSER" lun init "$(url 1)" --max-memory 16M --cluster "$LAB_CLUSTER" >init.out 2>&1
+    SECTORS=$(sgdisk -i 2 disk1 | awk '/Partition size/ { print $3 }')
+    STATE_SECTORS=$(sgdisk -i 3 disk1 | awk '/Partition size/ { print $3 }')
+    STATE_AT=$(($(sgdisk -i 3 disk1 | awk '/First sector/ { print $3 }') * 512))
+    saved_meanwhile
+    unreadable
+    drains
+    tap_done
+}
+
+main "$@"
