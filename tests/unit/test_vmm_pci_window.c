@@ -216,6 +216,7 @@ static void ends_of_the_spaces(void)
     begin();
     CU_ASSERT_EQUAL(bar(0, 0, VMM_PCI_BAR_MEMORY64, 4096), 0);
     CU_ASSERT_EQUAL(bar(0, 2, VMM_PCI_BAR_IO, 256), 0);
+    CU_ASSERT_EQUAL(bar(0, 3, VMM_PCI_BAR_IO, 4), 0);
     plug(0);
     command(0, VMM_PCI_MEMORY | VMM_PCI_IO);
     write_bar(0, 0, 0xffffffff);
@@ -223,6 +224,12 @@ static void ends_of_the_spaces(void)
     CU_ASSERT_EQUAL(who(0xfffffffffffff000), 0xff);
     write_bar(0, 0, 0xffffe000);
     CU_ASSERT_EQUAL(who(0xffffffffffffe000), 0x10);
+    write_bar(0, 3, 0xfffffff7); /* 4 ports, on a multiple of 4 */
+    CU_ASSERT_EQUAL(read_bar(0, 3), 0xfffffff5);
+    write_bar(0, 3, 0xc004);
+    CU_ASSERT_EQUAL(who_port(0xc003), 0xff);
+    CU_ASSERT_EQUAL(who_port(0xc004), 0x13);
+    CU_ASSERT_EQUAL(who_port(0xc008), 0xff);
     write_bar(0, 2, 0x10000);
     CU_ASSERT_EQUAL(who_port(0), 0xff);
     write_bar(0, 2, 0xff00);
@@ -350,7 +357,7 @@ static void without_memory(void)
             break;
         }
         CU_ASSERT_EQUAL(rc, -ENOMEM);
-        CU_ASSERT_EQUAL(pci_read(w.bus, 2, 0, 0, 4), 0xffffffff);
+        CU_ASSERT_EQUAL(pci_read(w.bus, w.cards[0].pci == NULL ? 1 : 2, 0, 0, 4), 0xffffffff);
         end();
     }
     fail_alloc_arm(0);

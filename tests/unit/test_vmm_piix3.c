@@ -77,6 +77,7 @@ static void begin(void)
 
 static void end(void)
 {
+    vmm_pci_assert(&w.cards[0], true); /* is told to nobody when it goes away */
     w.dev.ops->fini(w.dev.dev);
     for (unsigned i = 0; i < CARDS; i++)
         vmm_pci_remove(&w.cards[i]);

@@ -239,8 +239,12 @@ static void it_tells_when_its_highest_bit_changes(void)
     out(STS, 2, 1);
     CU_ASSERT_FALSE(w.sci);
     CU_ASSERT_EQUAL(w.wake_ns, 5 + UINT64_C(4686968875));
-    out(EN, 2, 0);
+    w.now_ns += 3 * SECOND; /* nobody wakes it: a look at it is enough */
+    CU_ASSERT_EQUAL(in(STS, 2), 1);
+    CU_ASSERT_TRUE(w.sci);
     CU_ASSERT_EQUAL(w.wake_ns, UINT64_MAX);
+    out(STS, 4, 1);
+    CU_ASSERT_FALSE(w.sci);
     w.now_ns += 3 * SECOND; /* without being asked for: in its status all the same */
     CU_ASSERT_EQUAL(in(STS, 2), 1);
     CU_ASSERT_FALSE(w.sci);
@@ -271,6 +275,13 @@ static void the_timer_goes_on_after_a_save(void)
     w.now_ns -= SECOND;
     move(bytes, 2 * SECOND); /* saved while it stood */
     CU_ASSERT_EQUAL(in(TMR, 4), 5 * 3579545 - 0x1000000);
+    out(STS, 2, 1);
+    move(bytes, 2 * SECOND); /* what was told is not told again */
+    CU_ASSERT_EQUAL(in(STS, 2), 0);
+    out(EN, 2, 1);
+    w.now_ns += 3 * SECOND;
+    dev_save(&w.dev, bytes, BYTES); /* a save sees it, and so does the guest here */
+    CU_ASSERT_TRUE(w.sci);
     end();
 }
 
@@ -311,8 +322,9 @@ static void a_wrong_state_is_refused(void)
         unsigned at;
         uint8_t bits;
     } wrong[] = {
-        { 0x08, 1 },          { TICKS + 7, 0x40 },  { REGISTERS, 2 },
-        { REGISTERS + 3, 2 }, { REGISTERS + 4, 1 }, { REGISTERS + 5, 0x20 },
+        { 0x08, 1 },          { TICKS - 1, 1 }, /* its pin */
+        { TICKS + 7, 0x40 },  { REGISTERS, 2 },        { REGISTERS + 3, 2 },
+        { REGISTERS + 4, 1 }, { REGISTERS + 5, 0x20 },
     };
     uint8_t bytes[BYTES];
 

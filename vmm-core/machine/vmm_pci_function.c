@@ -168,6 +168,7 @@ void vmm_pci_function_state(struct vmm_pci_function *function, struct vmm_state 
         function->config[i] = (uint8_t)((function->config[i] & ~mask) | (config[i] & mask));
     }
     vmm_state_bool(state, &function->asserted);
+    vmm_state_require(state, !function->asserted || config[VMM_PCI_INTERRUPT_PIN] != 0);
     if (state->loading)
         settle(function, 0, VMM_PCI_CONFIG_BYTES);
 }

@@ -35,7 +35,7 @@ static const struct vmm_pci_identity identity = {
     .subsystem = 0x1100,
     .class_code = 0x068000,
     .revision = 3,
-    .pin = 1, /* for the record: it raises the SCI */
+    .pin = 1, /* never asserted: it raises the SCI */
 };
 
 struct vmm_pm {
@@ -140,7 +140,7 @@ static uint64_t port_read(void *dev, uint64_t offset, unsigned bytes)
     uint8_t view[VIEW_BYTES] = { 0 };
     uint64_t value = 0;
 
-    (void)count(pm);
+    update(pm);
     put(view + PMSTS, 2, pm->status);
     put(view + PMEN, 2, pm->enable);
     put(view + PMCNTRL, 2, pm->control | SCI_EN);
@@ -263,7 +263,10 @@ static void pm_state(void *dev, struct vmm_state *state)
 {
     struct vmm_pm *pm = dev;
 
+    if (!state->loading)
+        update(pm); /* the line is what the status says, here as where it is loaded */
     vmm_pci_function_state(&pm->function, state);
+    vmm_state_require(state, !pm->function.asserted);
     state_of_timer(pm, state);
     vmm_state_u16(state, &pm->status);
     vmm_state_u16(state, &pm->enable);
