@@ -8,6 +8,10 @@
  *   @  it writes the time of the real-time clock: year, month, day, hour, minute, second
  *   %  it waits until the clock raises its interrupt for an update, and writes i
  *   #  it tells pvpanic that it has panicked
+ *   &  it resets by the reset control register
+ *   ~  it switches itself off by ACPI
+ *   =  it looks for its PCI functions, and writes P
+ *   *  it waits until the power management's timer raises its interrupt, and writes T
  */
 	.section .note.Xen, "a", @note
 	.long	4, 4, 18		/* PHYS32_ENTRY */
@@ -46,6 +50,14 @@ _start:
 	je	update
 	cmpb	$'#', %al
 	je	panic
+	cmpb	$'&', %al
+	je	reset_control
+	cmpb	$'~', %al
+	je	off
+	cmpb	$'=', %al
+	je	look
+	cmpb	$'*', %al
+	je	timer
 	call	write
 	jmp	3b
 4:	lidt	none
@@ -106,6 +118,51 @@ update:
 	call	write
 	jmp	3b
 
+reset_control:
+	movw	$0xcf9, %dx
+	movb	$2, %al
+	outb	%al, %dx
+	movb	$6, %al
+	outb	%al, %dx
+	hlt
+
+off:
+	movw	$0x604, %dx
+	movw	$0x2000, %ax		/* SLP_EN, SLP_TYP 0 */
+	outw	%ax, %dx
+	hlt
+
+look:
+	movl	$functions, %esi
+9:	lodsl
+	movw	$0xcf8, %dx
+	outl	%eax, %dx
+	movw	$0xcfc, %dx
+	inl	%dx, %eax
+	movl	%eax, %ebx
+	lodsl
+	cmpl	%eax, %ebx
+	movb	$'-', %al
+	jne	10f
+	cmpl	$functions_end, %esi
+	jne	9b
+	movb	$'P', %al
+10:	call	write
+	jmp	3b
+
+timer:
+	movw	$0x602, %dx
+	movw	$1, %ax			/* TMR_EN */
+	outw	%ax, %dx
+11:	movb	$0x0a, %al		/* requests of the second PIC */
+	outb	%al, $0xa0
+	inb	$0xa0, %al
+	testb	$2, %al			/* IRQ 9 */
+	jz	11b
+	movb	$'T', %al
+	call	write
+	jmp	3b
+
 clock:					/* its register al, into al */
 	outb	%al, $0x70
 	inb	$0x71, %al
@@ -127,6 +184,11 @@ fields:	.byte	9, 8, 7, 4, 2, 0
 fields_end:
 	.balign 4
 none:	.long	0, 0
+functions:				/* where its first register is, what it is */
+	.long	0x80000000, 0x12378086
+	.long	0x80000800, 0x70008086
+	.long	0x80000b00, 0x71138086
+functions_end:
 
 	.bss
 	.balign 16

@@ -145,6 +145,53 @@ static void pauses_and_goes_on(void)
     kvm_guest_end(&guest);
 }
 
+/* Bit `vector` of a register of 256 bits in the APIC's page (Intel SDM 3A, 11.4). */
+static bool apic_bit(const struct vmm_vcpu_image *image, unsigned first, unsigned vector)
+{
+    return (image->lapic.regs[first + vector / 32 * 16 + vector % 32 / 8] >> vector % 8 & 1) != 0;
+}
+
+static void a_message_interrupts(void)
+{
+    enum { SPURIOUS = 0xf0, ENABLED_AT = 1, REQUESTS = 0x200 };
+    struct vmm_vcpu_image *image = calloc(1, sizeof(*image));
+    const struct vmm_kvm_shift shift = { 0 };
+    struct kvm_guest guest;
+    const char *what = "";
+
+    if (!kvm_guest_possible()) {
+        free(image);
+        return;
+    }
+    kvm_guest_begin(&guest, talks, sizeof(talks));
+    CU_ASSERT_EQUAL(vmm_vcpu_take(guest.vcpu, image, &what), 0);
+    image->lapic.regs[SPURIOUS + ENABLED_AT] |= 1;
+    CU_ASSERT_EQUAL(vmm_vcpu_give(guest.vcpu, image, &shift, &what), 0);
+    vmm_kvm_send_msi(guest.kvm, 0xfee00000, 0x51);
+    vmm_kvm_send_msi(guest.kvm, 0xfee05000, 0x52); /* to APIC 5 */
+    vmm_kvm_send_msi(guest.kvm, UINT64_MAX, UINT32_MAX);
+    CU_ASSERT_EQUAL(vmm_vcpu_take(guest.vcpu, image, &what), 0);
+    CU_ASSERT_TRUE(apic_bit(image, REQUESTS, 0x51));
+    CU_ASSERT_FALSE(apic_bit(image, REQUESTS, 0x52));
+    kvm_guest_end(&guest);
+    free(image);
+}
+
+static void the_clock_goes_on(void)
+{
+    struct kvm_guest guest;
+    uint64_t before;
+
+    if (!kvm_guest_possible())
+        return;
+    kvm_guest_begin(&guest, talks, sizeof(talks));
+    before = vmm_kvm_clock_ns(guest.kvm);
+    for (unsigned i = 0; i < 1000000 && vmm_kvm_clock_ns(guest.kvm) == before; i++)
+        ;
+    CU_ASSERT_TRUE(vmm_kvm_clock_ns(guest.kvm) > before);
+    kvm_guest_end(&guest);
+}
+
 static void logs_what_is_written(void)
 {
     uint64_t bits[GUEST_BYTES / 4096 / 64] = { 0 };
@@ -232,6 +279,8 @@ const struct unit_case unit_cases[] = {
     { "a guest talks", a_guest_talks },
     { "nothing is half done where it stands", nothing_is_half_done },
     { "it pauses and goes on", pauses_and_goes_on },
+    { "a message interrupts", a_message_interrupts },
+    { "the clock goes on", the_clock_goes_on },
     { "what it writes is logged", logs_what_is_written },
     { "what is missing is told", says_what_is_missing },
     { "without memory", without_memory },

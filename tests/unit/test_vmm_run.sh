@@ -91,6 +91,13 @@ exec 9>&-
 ended
 tap_is "also when its input has ended" "$STATUS $(tr '\n' ' ' <"$work/out")" "0 again oneagain twoagain threeagain four"
 
+out=$(printf '=&' | (vmm --append pci --serial stdio --no-reboot))
+tap_is "a guest sees its PCI bus, and resets itself by it" "$? $out" "0 pci
+P"
+out=$(printf '*~' | (vmm --append power --serial stdio))
+tap_is "its timer interrupts it, and it switches itself off" "$? $out" "0 power
+T"
+
 (vmm --append x --serial stdio) >/dev/full </dev/null 2>"$work/err" &
 PID=$!
 wait_until threads 2

@@ -31,6 +31,7 @@ static const struct {
     { KVM_CAP_IMMEDIATE_EXIT, "immediate exit" },
     { KVM_CAP_IOEVENTFD, "ioeventfd" },
     { KVM_CAP_IRQFD, "irqfd" },
+    { KVM_CAP_SIGNAL_MSI, "message signalled interrupts" },
     { KVM_CAP_MP_STATE, "the state of processors" },
     { KVM_CAP_VCPU_EVENTS, "pending events" },
     { KVM_CAP_ADJUST_CLOCK, "the guest's clock" },
@@ -200,6 +201,23 @@ void vmm_kvm_line(const struct vmm_kvm *kvm, unsigned gsi, bool high)
     const struct kvm_irq_level level = { .irq = gsi, .level = high };
 
     (void)ioctl(kvm->vm_fd, KVM_IRQ_LINE, &level); /* fails for lines that are not there only */
+}
+
+void vmm_kvm_send_msi(const struct vmm_kvm *kvm, uint64_t address, uint32_t data)
+{
+    const struct kvm_msi msi = { .address_lo = (uint32_t)address,
+                                 .address_hi = (uint32_t)(address >> 32),
+                                 .data = data };
+
+    (void)ioctl(kvm->vm_fd, KVM_SIGNAL_MSI, &msi); /* fails for an address that is no APIC's */
+}
+
+uint64_t vmm_kvm_clock_ns(const struct vmm_kvm *kvm)
+{
+    struct kvm_clock_data data = { 0 };
+
+    (void)ioctl(kvm->vm_fd, KVM_GET_CLOCK, &data); /* cannot fail (vmm_kvm_new()) */
+    return data.clock;
 }
 
 int vmm_kvm_log_dirty(struct vmm_kvm *kvm, bool on)

@@ -30,6 +30,12 @@ void vmm_kvm_free(struct vmm_kvm *kvm);
 /* Raise or lower the interrupt line of a global system interrupt (KVM_IRQ_LINE). */
 void vmm_kvm_line(const struct vmm_kvm *kvm, unsigned gsi, bool high);
 
+/* The write of a message signalled interrupt (KVM_SIGNAL_MSI); one that no vCPU takes is lost, as
+ * on hardware. */
+void vmm_kvm_send_msi(const struct vmm_kvm *kvm, uint64_t address, uint32_t data);
+/* The guest's clock (KVM_GET_CLOCK), which goes on where the VM is saved and loaded. */
+uint64_t vmm_kvm_clock_ns(const struct vmm_kvm *kvm);
+
 /* Begin or end to note which pages are written. 0 or -errno. */
 int vmm_kvm_log_dirty(struct vmm_kvm *kvm, bool on);
 /*

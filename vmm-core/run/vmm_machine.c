@@ -119,6 +119,8 @@ static int make(struct vmm_machine *machine, int kvm_fd, struct hw_error *error)
     rc = machine->bus == NULL ? -ENOMEM : vmm_alarms_new(&machine->alarms);
     if (rc == 0)
         rc = machine_add_platform(machine);
+    if (rc == 0)
+        rc = machine_add_pci(machine);
     if (rc < 0)
         return no_devices(error, -rc);
     return add_vcpus(machine, error);

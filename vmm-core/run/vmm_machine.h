@@ -27,8 +27,9 @@ struct vmm_machine_config {
 
 /* Why a machine stands without having been asked to. */
 enum vmm_machine_end {
-    VMM_MACHINE_RESET,  /* the guest reset itself (a port), or gave up (triple fault) */
-    VMM_MACHINE_BROKEN, /* KVM cannot go on */
+    VMM_MACHINE_RESET,     /* the guest reset itself (a port), or gave up (triple fault) */
+    VMM_MACHINE_POWER_OFF, /* the guest switched itself off (ACPI, S5) */
+    VMM_MACHINE_BROKEN,    /* KVM cannot go on */
 };
 
 struct vmm_machine_callbacks {
@@ -57,6 +58,9 @@ int vmm_machine_boot_pvh(struct vmm_machine *machine, const struct vmm_pvh_boot 
 
 void vmm_machine_run(struct vmm_machine *machine);   /* all vCPUs go on */
 void vmm_machine_pause(struct vmm_machine *machine); /* and stand, when this returns */
+
+/* The power button was pressed: the guest is asked to switch itself off (ACPI). */
+void vmm_machine_power_button(struct vmm_machine *machine);
 
 /* Bytes for the serial port; returns how many were taken. */
 size_t vmm_machine_console_write(struct vmm_machine *machine, const uint8_t *bytes, size_t count);

@@ -17,26 +17,32 @@ enum { UART_PORT = 0x3f8, PVPANIC_PORT = 0x505 };
 enum { KEYBOARD_GSI = 1, UART_GSI = 4, CLOCK_GSI = 8 };
 #define SECOND INT64_C(1000000000)
 
-static void set_line(void *context, unsigned number, bool high)
+void machine_set_line(void *context, unsigned number, bool high)
 {
     vmm_kvm_line(((struct vmm_machine *)context)->kvm, number, high);
 }
 
 static struct vmm_line line_of(struct vmm_machine *machine, unsigned gsi)
 {
-    return (struct vmm_line) { set_line, machine, gsi };
+    return (struct vmm_line) { machine_set_line, machine, gsi };
 }
 
-/* The place for one more device. */
-static struct vmm_dev *place(struct vmm_machine *machine)
+struct vmm_dev *machine_place(struct vmm_machine *machine)
 {
     return &machine->devices[machine->device_count];
 }
 
-static int added(struct vmm_machine *machine, int rc)
+int machine_added(struct vmm_machine *machine, int rc)
 {
-    machine->device_count += rc == 0;
-    return rc;
+    struct vmm_dev *device = machine_place(machine);
+
+    if (rc < 0)
+        return rc;
+    device->instance = 0;
+    for (unsigned i = 0; i < machine->device_count; i++)
+        device->instance += machine->devices[i].ops->id == device->ops->id;
+    machine->device_count++;
+    return 0;
 }
 
 /* --- serial port, keyboard controller --- */
@@ -48,8 +54,8 @@ static int add_uart(struct vmm_machine *machine)
                                                   machine->callbacks.console_read,
                                                   machine->callbacks.context };
 
-    return added(machine, vmm_uart_new(machine->bus, UART_PORT, &line, &callbacks, place(machine),
-                                       &machine->uart));
+    return machine_added(machine, vmm_uart_new(machine->bus, UART_PORT, &line, &callbacks,
+                                               machine_place(machine), &machine->uart));
 }
 
 static void reset_by_keyboard(void *context)
@@ -61,8 +67,8 @@ static int add_i8042(struct vmm_machine *machine)
 {
     const struct vmm_line line = line_of(machine, KEYBOARD_GSI);
 
-    return added(machine,
-                 vmm_i8042_new(machine->bus, &line, reset_by_keyboard, machine, place(machine)));
+    return machine_added(machine, vmm_i8042_new(machine->bus, &line, reset_by_keyboard, machine,
+                                                machine_place(machine)));
 }
 
 /* --- the clock --- */
@@ -112,8 +118,9 @@ static int add_cmos(struct vmm_machine *machine)
         vmm_alarms_add(machine->alarms, CLOCK_REALTIME, wake_clock, machine, &machine->clock_alarm);
 
     if (rc == 0)
-        rc = vmm_cmos_new(machine->bus, &line, &config, &clock, place(machine), &machine->cmos);
-    return added(machine, rc);
+        rc = vmm_cmos_new(machine->bus, &line, &config, &clock, machine_place(machine),
+                          &machine->cmos);
+    return machine_added(machine, rc);
 }
 
 /* --- small ports --- */
@@ -143,7 +150,7 @@ static int add_ports(struct vmm_machine *machine)
     const struct vmm_ports_callbacks callbacks = { reset_by_port, guest_event, firmware_line,
                                                    machine };
 
-    return added(machine, vmm_ports_new(machine->bus, &callbacks, place(machine)));
+    return machine_added(machine, vmm_ports_new(machine->bus, &callbacks, machine_place(machine)));
 }
 
 /* --- firmware configuration --- */
@@ -165,7 +172,8 @@ static int add_fwcfg(struct vmm_machine *machine)
         .panic_port = PVPANIC_PORT,
     };
     struct vmm_fwcfg *fwcfg;
-    int rc = added(machine, vmm_fwcfg_new(machine->bus, &dma, place(machine), &fwcfg));
+    int rc =
+        machine_added(machine, vmm_fwcfg_new(machine->bus, &dma, machine_place(machine), &fwcfg));
 
     return rc < 0 ? rc : vmm_fwcfg_describe(fwcfg, &platform);
 }

@@ -11,6 +11,9 @@
 #include "vmm-core/machine/vmm_bus.h"
 #include "vmm-core/machine/vmm_cmos.h"
 #include "vmm-core/machine/vmm_dev.h"
+#include "vmm-core/machine/vmm_pci.h"
+#include "vmm-core/machine/vmm_piix3.h"
+#include "vmm-core/machine/vmm_pm.h"
 #include "vmm-core/machine/vmm_uart.h"
 #include "vmm-core/run/vmm_alarms.h"
 #include "vmm-core/run/vmm_machine.h"
@@ -32,12 +35,23 @@ struct vmm_machine {
     struct vmm_cmos *cmos;
     struct vmm_alarms *alarms;
     unsigned clock_alarm; /* of cmos */
+    struct vmm_pci *pci;
+    struct vmm_piix3 *piix3;
+    struct vmm_pm *pm;
+    unsigned timer_alarm; /* of pm */
     bool ended;
 };
 
 /* Tell it once, and ask all vCPUs to stand. With the lock held. */
 void machine_end(struct vmm_machine *machine, enum vmm_machine_end end, const char *text);
+/* A struct vmm_line's set(): `number` is a global system interrupt. */
+void machine_set_line(void *context, unsigned number, bool high);
+/* The place for one more device; and it is there, if `rc` is 0. Returns that. */
+struct vmm_dev *machine_place(struct vmm_machine *machine);
+int machine_added(struct vmm_machine *machine, int rc);
 /* While it is made, with memory, KVM and bus: its devices at fixed ports. 0 or -errno. */
 int machine_add_platform(struct vmm_machine *machine);
+/* Behind them, for the guest can move what is on it (vmm_pci_new()): the PCI bus. 0 or -errno. */
+int machine_add_pci(struct vmm_machine *machine);
 
 #endif

@@ -100,9 +100,18 @@ static const struct vmm_dev *find_device(const struct vmm_machine *machine, uint
     return NULL;
 }
 
+/* Some device of that type, whichever instance; check_shape() asks for it. */
+static const struct vmm_dev *find_type(const struct vmm_machine *machine, uint32_t type)
+{
+    for (unsigned i = 0; i < machine->device_count; i++)
+        if (machine->devices[i].ops->id == type)
+            return &machine->devices[i];
+    return NULL;
+}
+
 static bool knows(void *context, uint32_t type, uint16_t version)
 {
-    const struct vmm_dev *device = find_device(context, type, 0);
+    const struct vmm_dev *device = find_type(context, type);
 
     if (type == VMM_DEV_VM)
         return version <= VMM_KVM_IMAGE_VERSION;

@@ -29,12 +29,13 @@ static const struct hw_verb verbs[] = {
         .path = "run",
         .summary = "run a virtual machine",
         .text = "Makes a virtual machine of KVM and boots a kernel in it. So far it has memory, "
-                "processors, interrupt controllers, a timer, a serial port and a keyboard "
-                "controller that resets it, and no disk: it is the ground that the rest of the "
-                "machine will stand on.\n"
+                "processors, interrupt controllers, clocks, a serial port, a keyboard controller "
+                "and a PCI bus with ACPI power management, and no disk: it is the ground that the "
+                "rest of the machine will stand on.\n"
                 "\n"
-                "It ends with SIGTERM or SIGINT, or, with --no-reboot, when the guest resets "
-                "itself. What the guest writes on the serial port goes to standard output, and "
+                "It ends with SIGTERM or SIGINT, when the guest switches itself off, or, with "
+                "--no-reboot, when the guest resets itself. What the guest writes on the serial "
+                "port goes to standard output, and "
                 "standard input to the guest as fast as it reads.",
         .example = "hawser-vmm run --memory 128M --kernel vmlinux --append console=ttyS0 --serial "
                    "stdio --no-state",
