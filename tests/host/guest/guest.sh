@@ -7,6 +7,7 @@
 . /tests/initiator.sh
 . /tests/owner.sh
 . /tests/migration.sh
+. /tests/vmm.sh
 
 # within SECONDS COMMAND...: repeats the command until it succeeds; fails when the time is up. (In a
 # shell of its own: the command may call it too.)

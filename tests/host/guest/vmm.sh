@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# hawser-vmm inside a whole host, with the kernel and the initrd of the second disk's tree.
+
+# vmm_ready: KVM, and the tree
+vmm_ready()
+{
+    modprobe kvm_amd && modprobe ext4 && mount -t ext4 -o ro /dev/vda /mnt && test -c /dev/kvm
+}
+
+# vmm_linux [OPTION...]: a guest from its start to its end; prints its lines that begin with @
+vmm_linux()
+{
+    hawser-vmm run --memory 192M --kernel /mnt/vmlinux --initrd /mnt/initrd \
+        --append 'console=ttyS0 quiet panic=-1' --serial stdio --no-state --no-reboot "$@" \
+        >/run/vmm.serial 2>/run/vmm.log
+    vmm_status=$?
+    tr -d '\r' </run/vmm.serial | grep '^@'
+    return $vmm_status
+}

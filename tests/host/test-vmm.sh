@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# hawser-vmm under a real KVM: the distribution's kernel boots, finds what the machine has, and
+# switches it off.
+# shellcheck disable=SC2317
+set -u
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/../tap.sh"
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/hosts.sh"
+
+# A disk with a kernel and what it starts.
+linux_disk()
+{
+    local root=$HOSTS_DIR/linux
+    mkdir -p "$root"/{bin,dev,proc,sys} "$HOSTS_DIR/tree"
+    cp "$(command -v busybox)" "$root/bin/"
+    cp "$HOSTS_HERE/guest/vmm-init" "$root/init"
+    (cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$HOSTS_DIR/tree/initrd"
+    cp "$HOSTS_IMAGE/vmlinux" "$HOSTS_DIR/tree/"
+    truncate -s "$(($(du -sm "$HOSTS_DIR/tree" | cut -f1) + 32))M" "$HOSTS_DIR/linux.img"
+    mkfs.ext4 -q -d "$HOSTS_DIR/tree" "$HOSTS_DIR/linux.img"
+    rm -rf "$root" "$HOSTS_DIR/tree"
+}
+
+# What the programs said, if something failed.
+ending()
+{
+    if [ "$tap_failed" -gt 0 ]; then
+        host_run m 30 'for log in /run/vmm.log /run/vmm.serial; do echo "$log:"; tail -n 20 $log; done'
+        tap_comment "$HOST_OUTPUT"
+    fi
+    tap_done
+}
+
+hosts_begin "$HW_PLAIN_BUILDDIR/vmm-core/run/hawser-vmm"
+linux_disk
+# with a steady tick, as in test-migration.sh
+host_boot m memory=1024 'kernel=nohz=off highres=off' "disk=$HOSTS_DIR/linux.img"
+host_ready m
+host_run m 60 vmm_ready
+tap_is "the host has KVM" "$?" 0
+[ "$tap_failed" -eq 0 ] || ending
+host_run m 240 vmm_linux
+status=$?
+tap_is "Linux finds its PCI functions by configuration mechanism 1" "$HOST_OUTPUT" \
+    "@pci 0000:00:00.0 0x8086 0x1237 0x060000
+@pci 0000:00:01.0 0x8086 0x7000 0x060100
+@pci 0000:00:01.3 0x8086 0x7113 0x068000
+@ports 0cf8-0cff"
+tap_is "and is gone when it has switched itself off" "$status" 0
+ending
