@@ -11,12 +11,15 @@
 #include "tests/unit/unit.h"
 
 struct world w;
+static uint8_t high[HIGH_BYTES];
 
 static void *memory_at(void *context, uint64_t guest_at, uint64_t bytes, bool writes)
 {
     struct world *world = context;
 
     CU_ASSERT_TRUE(writes);
+    if (guest_at == HIGH_AT && bytes <= HIGH_BYTES)
+        return high;
     return guest_at <= MEMORY_BYTES && bytes <= MEMORY_BYTES - guest_at ? world->memory + guest_at
                                                                         : NULL;
 }

@@ -7,7 +7,8 @@
 
 #include "vmm-core/machine/vmm_fwcfg.h"
 
-enum { MEMORY_BYTES = 8192, STATE_BYTES = 8192 };
+enum { MEMORY_BYTES = 8192, STATE_BYTES = 8192, HIGH_BYTES = 2 << 20 };
+#define HIGH_AT UINT64_C(0x100000000) /* there is more memory */
 
 struct world {
     struct vmm_bus *bus;

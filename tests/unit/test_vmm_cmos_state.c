@@ -129,6 +129,9 @@ static void it_comes_back(void)
     CU_ASSERT_EQUAL(get(0x7f), 0x77);
     for (size_t size = 0; size < BYTES; size++)
         CU_ASSERT_EQUAL(load(bytes, size), -EBADMSG);
+    w.dev.ops->pause(w.dev.dev);
+    CU_ASSERT_EQUAL(load(bytes, BYTES), 0);
+    CU_ASSERT_EQUAL(w.wake_ns, INT64_MAX); /* nothing is asked for while it stands */
     end();
 }
 

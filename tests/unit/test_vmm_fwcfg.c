@@ -138,6 +138,8 @@ static void orders_that_are_refused(void)
     CU_ASSERT_EQUAL(order(KEY(0x20) | WRITE, 4, 0x100), ERROR);
     CU_ASSERT_EQUAL(order(KEY(0x20) | READ, 4, MEMORY_BYTES - 3), ERROR);
     CU_ASSERT_EQUAL(order(KEY(0x20) | READ, 4, UINT64_MAX - 1), ERROR);
+    CU_ASSERT_EQUAL(order(KEY(0x20) | READ, 10 + (1 << 20), HIGH_AT), 0);
+    CU_ASSERT_EQUAL(order(KEY(0x20) | READ, 11 + (1 << 20), HIGH_AT), ERROR);
     CU_ASSERT_EQUAL(order(KEY(0x20) | READ, UINT32_MAX, 0x100), ERROR);
     CU_ASSERT_EQUAL(next(), '0'); /* not moved by what failed */
     CU_ASSERT_EQUAL(order(SKIP, UINT32_MAX, 0), 0);

@@ -173,6 +173,10 @@ static void alarms_at_the_edge(void)
     CU_ASSERT_EQUAL(vmm_rtc_until_alarm(ram), 1);
     begin(VMM_RTC_B_24_HOURS, 0);
     CU_ASSERT_EQUAL(vmm_rtc_until_alarm(ram), DAY);
+    begin(VMM_RTC_B_24_HOURS, DAY - 1);
+    for (unsigned at = 0; at <= VMM_RTC_HOURS; at += 2)
+        ram[at + 1] = ram[at];
+    CU_ASSERT_EQUAL(vmm_rtc_until_alarm(ram), DAY);
     for (unsigned at = 1; at <= VMM_RTC_HOURS_ALARM; at += 2) {
         begin(VMM_RTC_B_24_HOURS, 0);
         ram[at] = 0xbf;
