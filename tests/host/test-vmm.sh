@@ -34,6 +34,12 @@ ending()
     tap_done
 }
 
+# between LEAST NUMBER MOST
+between()
+{
+    [ "$1" -le "$2" ] && [ "$2" -le "$3" ]
+}
+
 hosts_begin "$HW_PLAIN_BUILDDIR/vmm-core/run/hawser-vmm"
 linux_disk
 # with a steady tick, as in test-migration.sh
@@ -42,12 +48,25 @@ host_ready m
 host_run m 60 vmm_ready
 tap_is "the host has KVM" "$?" 0
 [ "$tap_failed" -eq 0 ] || ending
-host_run m 240 vmm_linux
+host_run m 240 'vmm_linux --cpus 2'
 status=$?
-tap_is "Linux finds its PCI functions by configuration mechanism 1" "$HOST_OUTPUT" \
+said=$HOST_OUTPUT
+tap_is "Linux finds its PCI functions by configuration mechanism 1" "$(grep -E '^@(pci|ports)' <<<"$said")" \
     "@pci 0000:00:00.0 0x8086 0x1237 0x060000
 @pci 0000:00:01.0 0x8086 0x7000 0x060100
 @pci 0000:00:01.3 0x8086 0x7113 0x068000
 @ports 0cf8-0cff"
-tap_is "and is gone when it has switched itself off" "$status" 0
+tap_is "both processors" "$(grep '^@cpus' <<<"$said")" "@cpus 2"
+tap_is "and what else its ACPI tables name" "$(grep '^@acpi' <<<"$said")" "@acpi PNP0501 1
+@acpi PNP0303 1
+@acpi PNP0B00 1
+@acpi PNP0C0F 4
+@acpi QEMU0001 1
+@acpi QEMU0002 1"
+tap_is "without a complaint" "$(grep '^@complaints' <<<"$said")" "@complaints 0"
+host_run m 30 'cat /run/vmm.begin; date +%s'
+tap_check "its clock shows the time of the host" \
+    between "$(head -n 1 <<<"$HOST_OUTPUT")" "$(sed -n 's/^@clock //p' <<<"$said")" "$(tail -n 1 <<<"$HOST_OUTPUT")"
+tap_is "and it is gone when it has switched itself off" "$status" 0
+[ "$tap_failed" -eq 0 ] || tap_comment "$said"
 ending

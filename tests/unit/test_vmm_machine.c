@@ -164,12 +164,16 @@ static void say(struct world *world, const char *text)
 
 static void a_kernel_boots_and_talks(void)
 {
+    const uint8_t *memory;
     struct world world;
 
     if (!have_kvm())
         return;
     begin(&world, 1);
     CU_ASSERT_EQUAL(boot(&world, NULL), 0);
+    memory = vmm_machine_memory(world.machine)->ranges[0].address;
+    CU_ASSERT_EQUAL(memcmp(memory + 0xf0000, "RSD PTR ", 8), 0);
+    CU_ASSERT_EQUAL(memcmp(memory + 0x6000 + 32, "\0\0\x0f\0\0\0\0\0", 8), 0); /* start info */
     vmm_machine_run(world.machine);
     wait_out(&world, 1);
     say(&world, "h");

@@ -184,9 +184,13 @@ int vmm_machine_boot_pvh(struct vmm_machine *machine, const struct vmm_pvh_boot 
         .at = memory_at,
         .context = &machine->memory,
     };
+    struct vmm_pvh_boot with_tables = *boot;
     struct vmm_pvh_entry entry;
-    int rc = vmm_pvh_place(boot, &view, &entry, error);
+    int rc = machine_place_tables(machine, &with_tables.rsdp_at);
 
+    if (rc < 0)
+        return no_devices(error, -rc);
+    rc = vmm_pvh_place(&with_tables, &view, &entry, error);
     if (rc < 0)
         return rc;
     rc = vmm_vcpu_begin(machine->vcpus[0], VMM_VCPU_PROTECTED, entry.ip, entry.start_info);

@@ -52,7 +52,8 @@ int vmm_machine_new(int kvm_fd, const struct vmm_machine_config *config,
 /* Stop and end it. NULL is allowed. */
 void vmm_machine_free(struct vmm_machine *machine);
 
-/* Place a kernel, and begin there; before it has run. 0 or -errno with the error. */
+/* Place a kernel and the ACPI tables (boot->rsdp_at is not looked at), and begin there; before it
+ * has run. 0 or -errno with the error. */
 int vmm_machine_boot_pvh(struct vmm_machine *machine, const struct vmm_pvh_boot *boot,
                          struct hw_error *error);
 

@@ -7,13 +7,14 @@
 #include <errno.h>
 #include <time.h>
 
+#include "vmm-core/machine/vmm_acpi.h"
 #include "vmm-core/machine/vmm_cmos.h"
 #include "vmm-core/machine/vmm_fwcfg.h"
 #include "vmm-core/machine/vmm_i8042.h"
 #include "vmm-core/machine/vmm_ports.h"
 #include "vmm-core/run/vmm_machine_priv.h"
 
-enum { UART_PORT = 0x3f8, PVPANIC_PORT = 0x505 };
+enum { UART_PORT = 0x3f8, PVPANIC_PORT = 0x505, FWCFG_PORT = 0x510 };
 enum { KEYBOARD_GSI = 1, UART_GSI = 4, CLOCK_GSI = 8 };
 #define SECOND INT64_C(1000000000)
 
@@ -161,9 +162,36 @@ static void *memory_at(void *context, uint64_t guest_at, uint64_t bytes, bool wr
     return vmm_memory_at(context, guest_at, bytes);
 }
 
+static struct vmm_dma dma_of(struct vmm_machine *machine)
+{
+    return (struct vmm_dma) { memory_at, &machine->memory };
+}
+
+static void make_tables(const struct vmm_machine *machine, struct vmm_acpi_tables *tables)
+{
+    const struct vmm_acpi_config config = {
+        .cpus = machine->config.cpus,
+        .memory_gap_at = (uint32_t)VMM_MEMORY_GAP_AT,
+        .serial_port = UART_PORT,
+        .panic_port = PVPANIC_PORT,
+        .fwcfg_port = FWCFG_PORT,
+    };
+
+    vmm_acpi_make(&config, tables);
+}
+
+int machine_place_tables(struct vmm_machine *machine, uint64_t *ret_rsdp_at)
+{
+    const struct vmm_dma dma = dma_of(machine);
+    struct vmm_acpi_tables tables;
+
+    make_tables(machine, &tables);
+    return vmm_acpi_place(&tables, &dma, ret_rsdp_at);
+}
+
 static int add_fwcfg(struct vmm_machine *machine)
 {
-    const struct vmm_dma dma = { memory_at, &machine->memory };
+    const struct vmm_dma dma = dma_of(machine);
     const struct vmm_fwcfg_platform platform = {
         .low_bytes = low_bytes(machine),
         .high_bytes = high_bytes(machine),
@@ -171,11 +199,17 @@ static int add_fwcfg(struct vmm_machine *machine)
         .console_port = UART_PORT,
         .panic_port = PVPANIC_PORT,
     };
+    struct vmm_acpi_tables tables;
     struct vmm_fwcfg *fwcfg;
     int rc =
         machine_added(machine, vmm_fwcfg_new(machine->bus, &dma, machine_place(machine), &fwcfg));
 
-    return rc < 0 ? rc : vmm_fwcfg_describe(fwcfg, &platform);
+    if (rc == 0)
+        rc = vmm_fwcfg_describe(fwcfg, &platform);
+    if (rc < 0)
+        return rc;
+    make_tables(machine, &tables);
+    return vmm_acpi_offer(&tables, fwcfg);
 }
 
 int machine_add_platform(struct vmm_machine *machine)

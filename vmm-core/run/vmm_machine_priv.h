@@ -53,5 +53,7 @@ int machine_added(struct vmm_machine *machine, int rc);
 int machine_add_platform(struct vmm_machine *machine);
 /* Behind them, for the guest can move what is on it (vmm_pci_new()): the PCI bus. 0 or -errno. */
 int machine_add_pci(struct vmm_machine *machine);
+/* The ACPI tables into its memory, for a boot without firmware. 0 or -errno. */
+int machine_place_tables(struct vmm_machine *machine, uint64_t *ret_rsdp_at);
 
 #endif

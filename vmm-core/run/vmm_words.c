@@ -29,9 +29,9 @@ static const struct hw_verb verbs[] = {
         .path = "run",
         .summary = "run a virtual machine",
         .text = "Makes a virtual machine of KVM and boots a kernel in it. So far it has memory, "
-                "processors, interrupt controllers, clocks, a serial port, a keyboard controller "
-                "and a PCI bus with ACPI power management, and no disk: it is the ground that the "
-                "rest of the machine will stand on.\n"
+                "processors, interrupt controllers, clocks, a serial port, a keyboard "
+                "controller, a PCI bus and ACPI, and no disk: it is the ground that the rest of "
+                "the machine will stand on.\n"
                 "\n"
                 "It ends with SIGTERM or SIGINT, when the guest switches itself off, or, with "
                 "--no-reboot, when the guest resets itself. What the guest writes on the serial "

@@ -12,6 +12,7 @@ vmm_ready()
 # vmm_linux [OPTION...]: a guest from its start to its end; prints its lines that begin with @
 vmm_linux()
 {
+    date +%s >/run/vmm.begin
     hawser-vmm run --memory 192M --kernel /mnt/vmlinux --initrd /mnt/initrd \
         --append 'console=ttyS0 quiet panic=-1' --serial stdio --no-state --no-reboot "$@" \
         >/run/vmm.serial 2>/run/vmm.log
