@@ -159,6 +159,11 @@ if have shellcheck; then
     # shellcheck disable=SC2016
     printf '#!/bin/sh\nif [ $1 == a ]; then echo; fi\n' | sample tests/a
     must_find shell 'tests/a:2:.*SC3014'
+    # shellcheck disable=SC2016
+    printf '#!/bin/sh\nif [ $1 == a ]; then echo; fi\n' | sample tests/fuzz/corpus/a
+    printf '#!/bin/sh\necho\n' | sample tests/a
+    on_tree shell "shell: what fuzzers made up is no script" "$lints/lint-shell" "$work/bad"
+    rm -rf "$work/bad"
     on_tree shell "shell: the tree" "$lints/lint-shell" "$HW_TOP_SRCDIR"
 else
     tap_skip "shell" "no shellcheck; apt-get install shellcheck"
