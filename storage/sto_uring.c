@@ -498,9 +498,13 @@ uint64_t sto_uring_oldest(const struct sto_uring *uring)
 {
     uint64_t oldest = UINT64_MAX;
 
-    for (unsigned i = 0; i < STO_URING_DEPTH; i++)
-        if (uring->slots[i].used && uring->slots[i].order < oldest)
-            oldest = uring->slots[i].order;
+    for (unsigned i = 0; i < STO_URING_DEPTH; i++) {
+        const struct slot *slot = &uring->slots[i];
+        const bool is_void = slot->op == NULL && slot->sqe != NULL;
+
+        if (slot->used && !is_void && slot->order < oldest)
+            oldest = slot->order;
+    }
     return oldest;
 }
 

@@ -62,8 +62,8 @@ void sto_uring_judge_with(struct sto_uring *uring,
 
 /* Operations are numbered as they are started: the next one's number. */
 uint64_t sto_uring_next_order(const struct sto_uring *uring);
-/* The lowest number that the kernel still has, also of operations that ended as unknown;
- * UINT64_MAX if none. */
+/* The lowest number that the kernel has or will get, also of operations that ended as unknown, but
+ * not of those that ended before it took them; UINT64_MAX if none. */
 uint64_t sto_uring_oldest(const struct sto_uring *uring);
 
 /* The outcome that an errno of the kernel's stands for; EBADE is a reservation conflict. */

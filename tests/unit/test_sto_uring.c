@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <liburing.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -297,6 +298,43 @@ static void its_deadline_holds(void)
     lun_file_end(&file);
 }
 
+/* What ended before the kernel took it is nothing that anybody has to wait for. */
+static void what_is_void_is_not_out(void)
+{
+    struct sto_lun lun = { .clock = hw_clock_boottime() };
+    struct sto_uring_align align = { .memory_bytes = 1, .length_bytes = 1 };
+    struct sto_op op = page_write(1, 0);
+    struct sto_uring *uring;
+    struct sto_pump pump;
+    struct lun_file file;
+    int fd;
+
+    lun_file_make(&file);
+    fd = open(file.path, O_RDWR | O_CLOEXEC);
+    CU_ASSERT_EQUAL_FATAL(sto_pump_open(&pump, &lun), 0);
+    CU_ASSERT_EQUAL_FATAL(sto_uring_open(&pump, fd, &align, 1, &uring), 0);
+    CU_ASSERT_EQUAL(sto_uring_oldest(uring), UINT64_MAX);
+    op.done = lun_file_done;
+    op.length_bytes = sizeof(page);
+    op.deadline_ns = 1; /* which has passed */
+    lun.in_flight = 1;
+    refused_with = EAGAIN;
+    refusals = UINT_MAX;
+    sto_uring_submit(uring, &op);
+    sto_uring_flush(uring);
+    CU_ASSERT_EQUAL(sto_uring_oldest(uring), 0); /* it may go out yet */
+    (void)sto_uring_expire(uring, 2);
+    CU_ASSERT_EQUAL(op.result.rc, STO_UNKNOWN);
+    CU_ASSERT_EQUAL(sto_uring_oldest(uring), UINT64_MAX);
+    refusals = 0;
+    sto_uring_close(uring);
+    sto_pump_deliver_all(&pump);
+    sto_pump_close(&pump);
+    CU_ASSERT_EQUAL(first_byte(&file), 0);
+    (void)close(fd);
+    (void)unlink(file.path);
+}
+
 /* And no write goes out when its lease is over by then. */
 static void its_lease_holds(void)
 {
@@ -331,6 +369,7 @@ const struct unit_case unit_cases[] = {
     { "what the kernel does not take goes out later", goes_out_later },
     { "but it is given up in the end", is_given_up },
     { "at its deadline it is over, wherever it is", its_deadline_holds },
+    { "and nobody waits for what is void", what_is_void_is_not_out },
     { "and it does not go out behind its lease", its_lease_holds },
     { 0 },
 };
