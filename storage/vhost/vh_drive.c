@@ -367,6 +367,14 @@ static void fail_in_flight(struct vh_drive *drive)
     }
 }
 
+/* It moved its index for what was no answer: by the indices fewer are out than there are. No next
+ * one would be asked for the rest, unless a record has them. */
+static bool was_lied_to(const struct vh_drive *drive)
+{
+    return drive->in_flight != (uint16_t)(drive->avail_idx - drive->used_seen) &&
+           !vh_front_has_record(drive->front);
+}
+
 /* The back end is gone: what it answered last is taken. */
 static void lose(struct vh_drive *drive, const char *text)
 {
@@ -377,8 +385,10 @@ static void lose(struct vh_drive *drive, const char *text)
     if (text != NULL)
         drive->callbacks.state(drive->callbacks.context, false, text);
     take_used(drive);
-    if (unsure)
-        fail_in_flight(drive);
+    if (!unsure && !was_lied_to(drive))
+        return;
+    drive->started = false;
+    fail_in_flight(drive);
 }
 
 /* --- the front end --- */
@@ -389,7 +399,7 @@ static void front_event(void *context, enum vh_front_event event, const char *te
 
     switch (event) {
     case VH_FRONT_KNOWN:
-        if (drive->started && vh_front_unsure(drive->front))
+        if (drive->started)
             lose(drive, NULL); /* it was told to disconnect, which is no event */
         if (!drive->started) {
             drive->setup.features = vh_front_features(drive->front) & DRIVE_FEATURES;

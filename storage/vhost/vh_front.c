@@ -228,3 +228,8 @@ bool vh_front_unsure(const struct vh_front *front)
 {
     return front->unsure;
 }
+
+bool vh_front_has_record(const struct vh_front *front)
+{
+    return front->inflight_fd >= 0;
+}

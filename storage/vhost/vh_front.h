@@ -98,5 +98,7 @@ uint16_t vh_front_base(const struct vh_front *front, unsigned queue); /* of the 
  * vh_front_start(), whose caller has decided what becomes of those requests.
  */
 bool vh_front_unsure(const struct vh_front *front);
+/* There is an in-flight region: the next back end learns from it what the last one left. */
+bool vh_front_has_record(const struct vh_front *front);
 
 #endif

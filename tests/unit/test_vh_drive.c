@@ -187,6 +187,16 @@ static void push_used(uint32_t id)
     store16(server.used + 2, (uint16_t)(idx + 1));
 }
 
+/* Move the index for what nobody asked for. */
+static void push_lie(void)
+{
+    const uint16_t idx = load16(server.used + 2);
+    const struct vh_used_elem element = { .id = QUEUE - 1 };
+
+    memcpy(server.used + 4 + sizeof(element) * (idx % QUEUE), &element, sizeof(element));
+    store16(server.used + 2, (uint16_t)(idx + 1));
+}
+
 /* --- the driver --- */
 
 static struct vh_drive *drive;
@@ -384,6 +394,55 @@ static void unsure_behind_an_end(void)
     end();
 }
 
+/* By the indices nothing is in flight, and yet nobody has an answer. */
+static void lied_to_requests_fail(void)
+{
+    for (unsigned by_owner = 0; by_owner < 2; by_owner++) {
+        begin(0);
+        submit(0);
+        submit(1);
+        submit(2);
+        push_used(1);
+        push_lie();
+        push_lie();
+        if (by_owner != 0)
+            vh_front_disconnect(vh_drive_front(drive));
+        server_dies();
+        CU_ASSERT_FALSE(vh_front_unsure(vh_drive_front(drive)));
+        CU_ASSERT_EQUAL(vh_drive_in_flight(drive), by_owner != 0 ? 3 : 0);
+        server_comes(0);
+        CU_ASSERT_EQUAL(dones, 3);
+        CU_ASSERT_EQUAL(failed, 2);
+        CU_ASSERT_EQUAL(server.starts, 1);
+        submit(3);
+        CU_ASSERT_EQUAL((uint16_t)(load16(server.avail + 2) - server.base), 1);
+        push_used(0);
+        CU_ASSERT_EQUAL(eventfd_write(server.call_fd, 1), 0);
+        settle();
+        CU_ASSERT_EQUAL(dones, 4);
+        CU_ASSERT_EQUAL(failed, 2);
+        end();
+    }
+}
+
+/* But what a record has is the next one's to answer. */
+static void record_outlives_a_lie(void)
+{
+    begin(VH_P_INFLIGHT_SHMFD);
+    submit(0);
+    push_lie();
+    server_dies();
+    CU_ASSERT_EQUAL(dones, 0);
+    server_comes(VH_P_INFLIGHT_SHMFD);
+    CU_ASSERT_EQUAL(server.regions_back, 1);
+    CU_ASSERT_EQUAL(dones, 0);
+    push_used(0);
+    server_dies();
+    CU_ASSERT_EQUAL(dones, 1);
+    CU_ASSERT_EQUAL(failed, 0);
+    end();
+}
+
 /* Where nothing was in flight, the next one begins behind what was done. */
 static void goes_on_behind_what_was_done(void)
 {
@@ -536,6 +595,8 @@ const struct unit_case unit_cases[] = {
     { "who kept no record leaves requests that fail, and are not done again",
       unsure_requests_fail },
     { "the same where its owner ended the connection", unsure_behind_an_end },
+    { "who moves its index for nothing leaves requests that fail", lied_to_requests_fail },
+    { "unless there is a record of them", record_outlives_a_lie },
     { "with nothing in flight the next one goes on", goes_on_behind_what_was_done },
     { "an in-flight region goes to who can read it", region_waits_for_its_like },
     { "rings of a guest stay off until it was decided", unsure_rings_stay_off },
