@@ -95,18 +95,19 @@ static int refuse_result(struct identify *identify, const char *command)
         return refuse(identify, ENXIO, "this LUN does not exist on the target",
                       "check the number at the end of the URL, and the target's LUN masking");
     if (result->rc == STO_MEDIUM && result->asc_ascq == STO_ASC_NO_MEDIUM)
-        return refuse(identify, ENOMEDIUM, "has no medium", NULL);
+        return refuse(identify, ENOMEDIUM, "has no medium", "put one in, or use another LUN");
     if (result->rc == STO_CONFLICT) /* none of these does under a persistent reservation */
         return refuse(identify, EBADE, "another initiator holds it by RESERVE(6)",
                       "release it there");
     if (result->rc == STO_NOT_SENT || result->rc == STO_UNKNOWN)
         return hw_error_setf(&identify->error, HW_ERROR_TIMED_OUT, ETIMEDOUT, identify->lun->name,
-                             NULL, "%s was not answered: %s", command,
+                             "check that the target is up, and the network to it",
+                             "%s was not answered: %s", command,
                              result->detail[0] != '\0' ? result->detail : sto_rc_name(result->rc));
-    return hw_error_setf(&identify->error, HW_ERROR_FAILED, EIO, identify->lun->name, NULL,
-                         "%s failed: %s (%x/%04x%s%s)", command, sto_rc_name(result->rc),
-                         result->sense_key, result->asc_ascq, words != NULL ? ", " : "",
-                         words != NULL ? words : "");
+    return hw_error_setf(&identify->error, HW_ERROR_FAILED, EIO, identify->lun->name,
+                         "see the target's log", "%s failed: %s (%x/%04x%s%s)", command,
+                         sto_rc_name(result->rc), result->sense_key, result->asc_ascq,
+                         words != NULL ? ", " : "", words != NULL ? words : "");
 }
 
 /* --- the steps --- */
@@ -153,7 +154,8 @@ static int judge_inquiry(struct identify *identify, size_t bytes)
     if (identify->op->result.rc != STO_OK)
         return refuse_result(identify, "INQUIRY");
     if (sto_inquiry_standard(identify->answer, bytes, &identify->facts, &peripheral) < 0)
-        return refuse(identify, EBADMSG, "the answer to INQUIRY is too short", NULL);
+        return refuse(identify, EBADMSG, "the answer to INQUIRY is too short",
+                      "update the target, or use another one");
     if (peripheral == STO_PERIPHERAL_ABSENT)
         return refuse(identify, ENXIO, "this LUN does not exist on the target",
                       "check the number at the end of the URL, and the target's LUN masking");
@@ -206,7 +208,7 @@ static int judge_capacity(struct identify *identify, size_t bytes)
         return refuse_result(identify, "READ CAPACITY");
     if (sto_inquiry_capacity(identify->answer, bytes, &identify->facts) < 0)
         return refuse(identify, EBADMSG, "the target names an impossible capacity or block size",
-                      NULL);
+                      "look at the LUN's size on the target");
     return 0;
 }
 
@@ -330,7 +332,7 @@ static void submit(struct command *command)
     if (rc == 0)
         identify->out++;
     else if (identify->failed == 0)
-        fail(identify, refuse(identify, -rc, "cannot be asked for its facts", NULL));
+        fail(identify, refuse(identify, -rc, "cannot be asked for its facts", "try again"));
 }
 
 static bool is_offered(const struct identify *identify, const struct step *step)

@@ -15,6 +15,8 @@
 
 enum { BLOCKS = 16, LATENCY_NS = 1000, COMMANDS_MAX = 64 };
 
+static const int64_t HANGS_NS = 60000000000;
+
 static struct {
     int64_t now_ns;
     struct hw_clock clock;
@@ -24,6 +26,7 @@ static struct {
     struct sto_lun *lun;
     struct sto_model_reply reply; /* of the commands from `first` on, `times` of them */
     unsigned first, times, commands;
+    int64_t takes_ns; /* a command, or a login */
     bool ended;
     int rc;
     struct sto_facts facts;
@@ -39,7 +42,7 @@ static int64_t now(void *context)
 static int64_t takes(void *context, const uint8_t cdb[16], bool reset)
 {
     (void)context, (void)cdb, (void)reset;
-    return 0;
+    return t.takes_ns;
 }
 
 static bool disturb(void *context, const uint8_t cdb[16], struct sto_model_reply *reply,
@@ -64,6 +67,7 @@ static void begin(void)
 
     t.now_ns = 1000000;
     t.commands = 0;
+    t.takes_ns = 0;
     t.ended = false;
     t.clock = (struct hw_clock) { .now_ns = now };
     t.prng = hw_prng_seeded(1);
@@ -138,6 +142,9 @@ static const struct sto_model_reply aborted = { .status = 0x02, .sense_key = 0x0
 static const struct sto_model_reply busy = { .status = 0x08 };
 static const struct sto_model_reply broken = { .status = 0x02, .sense_key = 0x04 };
 static const struct sto_model_reply conflict = { .status = 0x18 };
+static const struct sto_model_reply no_medium = { .status = 0x02,
+                                                  .sense_key = 0x02,
+                                                  .asc_ascq = 0x3a00 };
 static const struct sto_model_reply attention = { .status = 0x02,
                                                   .sense_key = 0x06,
                                                   .asc_ascq = 0x3f0e };
@@ -177,22 +184,47 @@ static void each_command_tried_again(void)
 
 static void whole_or_not_at_all(void)
 {
-    static const struct sto_model_reply *const failing[] = { &aborted, &busy, &broken, &conflict };
+    static const struct sto_model_reply *const failing[] = { &aborted, &busy, &broken, &conflict,
+                                                             &no_medium };
     const struct sto_facts facts = plain();
 
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < sizeof(failing) / sizeof(failing[0]); i++) {
         for (unsigned times = 1; times <= COMMANDS_MAX; times *= 4) {
             for (unsigned n = 0; identify(failing[i], n, times); n++) {
                 CU_ASSERT_TRUE(t.rc < 0 || same(&facts));
                 CU_ASSERT_TRUE(t.rc < 0 || t.facts.block_bytes != 0 || failing[i] == &conflict);
-                CU_ASSERT_TRUE(t.rc == 0 || t.error.reason[0] != '\0');
+                CU_ASSERT_TRUE(t.rc == 0 ||
+                               (t.error.reason[0] != '\0' && t.error.remedy[0] != '\0'));
             }
         }
     }
 }
 
+/* A target that lets us in and then says nothing. */
+static void hangs(void)
+{
+    bool up = false;
+    struct sto_op login = {
+        .kind = STO_OP_LOGIN, .timeout_ms = 1000, .done = logged_in, .context = &up
+    };
+
+    t.times = 0;
+    begin();
+    CU_ASSERT_EQUAL_FATAL(sto_lun_submit(t.lun, &login), 0);
+    pass(&up);
+    t.takes_ns = HANGS_NS;
+    CU_ASSERT_EQUAL_FATAL(sto_identify(t.lun, 1000, identified, NULL), 0);
+    pass(&t.ended);
+    CU_ASSERT_EQUAL(t.rc, -ETIMEDOUT);
+    CU_ASSERT_EQUAL(t.error.kind, HW_ERROR_TIMED_OUT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(t.error.reason, "was not answered"));
+    CU_ASSERT_NOT_EQUAL(t.error.remedy[0], '\0');
+    finish();
+}
+
 const struct unit_case unit_cases[] = {
     { "aborted commands and unit attentions are stepped over", each_command_tried_again },
     { "facts are read whole or not at all", whole_or_not_at_all },
+    { "a target that hangs is told, with what to do", hangs },
     { 0 },
 };
