@@ -44,7 +44,8 @@ static const struct {
     [STO_OWN_REASON_UNREACHABLE] = { HW_ERROR_FAILED, EHOSTUNREACH,
                                      "check the address and that the target is up" },
     [STO_OWN_REASON_LOGIN_REFUSED] = { HW_ERROR_FAILED, EACCES,
-                                       "check the target's access list and the secret file" },
+                                       "check the target's name, its access list and the secret "
+                                       "file" },
     [STO_OWN_REASON_NOT_PROVEN] = { HW_ERROR_TIMED_OUT, ETIMEDOUT,
                                     "the LUN is not owned; fence the old owner, or try again" },
     [STO_OWN_REASON_GENERATIONS_USED] = { HW_ERROR_REFUSED, ERANGE,

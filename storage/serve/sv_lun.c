@@ -16,11 +16,7 @@
 #include "storage/serve/sv_resolve.h"
 #include "storage/sto_presence.h"
 
-enum {
-    PRESENCE_MS = 5000, /* a predecessor that was killed may take a moment to be gone */
-    PRESENCE_STEP_MS = 2,
-    FILE_IO_MS = 24 * 3600 * 1000, /* a file's request ends when the kernel says so */
-};
+enum { FILE_IO_MS = 24 * 3600 * 1000 /* a file's request ends when the kernel says so */ };
 
 void lun_tell(struct sv_lun *lun, enum sv_lun_event event, const struct sto_owner_notice *notice,
               const struct hw_error *error)
@@ -76,7 +72,7 @@ static void plain_event(void *context, enum sto_gate_event event, uint16_t asc_a
 /* Wait a step for a predecessor that is being ended; false: it had its time. */
 static bool wait_for_predecessor(int64_t end_ms)
 {
-    const struct timespec step = { .tv_nsec = PRESENCE_STEP_MS * 1000000L };
+    const struct timespec step = { .tv_nsec = LUN_PRESENCE_STEP_MS * 1000000L };
 
     if (hw_clock_now_ms(hw_clock_boottime()) >= end_ms)
         return false;
@@ -86,7 +82,7 @@ static bool wait_for_predecessor(int64_t end_ms)
 
 static int take_presence(struct sv_lun *lun, struct hw_error *error)
 {
-    const int64_t end_ms = hw_clock_now_ms(hw_clock_boottime()) + PRESENCE_MS;
+    const int64_t end_ms = hw_clock_now_ms(hw_clock_boottime()) + LUN_PRESENCE_MS;
     int rc;
 
     for (;;) {
@@ -104,7 +100,7 @@ static int take_presence(struct sv_lun *lun, struct hw_error *error)
  */
 static int log_in_now(struct sv_lun *lun, struct hw_error *error)
 {
-    const int64_t end_ms = hw_clock_now_ms(hw_clock_boottime()) + PRESENCE_MS;
+    const int64_t end_ms = hw_clock_now_ms(hw_clock_boottime()) + LUN_PRESENCE_MS;
 
     for (enum sto_session session = 0; session < STO_SESSIONS; session++) {
         struct sto_op op;
@@ -186,6 +182,7 @@ int sv_lun_new(const struct sto_url *url, const struct sv_config *config, bool l
     lun->url.offset_bytes = lun->url.size_bytes = 0;
     lun->want_layout = layout;
     lun->presence_fd = lun->wwid_fd = -1;
+    lun->name_again_ns = INT64_MAX;
     lun->edges = aligned_alloc(LUN_PAGE_BYTES, 2 * STO_LAYOUT_EDGE_BYTES + 2 * LUN_PAGE_BYTES);
     if (lun->edges != NULL)
         lun->description = lun->edges + 2 * STO_LAYOUT_EDGE_BYTES;
@@ -318,17 +315,22 @@ short sv_lun_events(const struct sv_lun *lun)
 
 int64_t sv_lun_next_ns(const struct sv_lun *lun)
 {
-    return lun->owner != NULL ? sto_owner_next_ns(lun->owner) : sto_gate_next_ns(lun->gate);
+    const int64_t next_ns =
+        lun->owner != NULL ? sto_owner_next_ns(lun->owner) : sto_gate_next_ns(lun->gate);
+
+    return lun->name_again_ns < next_ns ? lun->name_again_ns : next_ns;
 }
 
 void sv_lun_service(struct sv_lun *lun, short revents)
 {
     if (lun->owner != NULL) {
         sto_owner_service(lun->owner, revents);
-        return;
+    } else {
+        sto_lun_service(lun->lun, revents);
+        sto_gate_service(lun->gate);
     }
-    sto_lun_service(lun->lun, revents);
-    sto_gate_service(lun->gate);
+    if (lun->name_again_ns <= hw_clock_now_ns(hw_clock_boottime()))
+        lun_take_name(lun);
 }
 
 unsigned sv_lun_ports(const struct sv_lun *lun, uint16_t ret_ports[STO_URL_PORTALS])

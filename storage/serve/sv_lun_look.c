@@ -108,40 +108,74 @@ static void preview(struct sv_lun *lun)
     sv_job_start(&lun->job);
 }
 
+/* Who holds the name may only look at the LUN, or is being ended. True: it is asked again soon. */
+static bool wait_for_name(struct sv_lun *lun)
+{
+    const int64_t now_ns = hw_clock_now_ns(hw_clock_boottime());
+
+    if (lun->name_end_ns == 0)
+        lun->name_end_ns = now_ns + (int64_t)LUN_PRESENCE_MS * 1000000;
+    if (now_ns >= lun->name_end_ns)
+        return false;
+    lun->name_again_ns = now_ns + (int64_t)LUN_PRESENCE_STEP_MS * 1000000;
+    return true;
+}
+
+void lun_take_name(struct sv_lun *lun)
+{
+    struct hw_error error = { 0 };
+    int rc = 0;
+
+    lun->name_again_ns = INT64_MAX;
+    if (!lun->named)
+        rc = sto_presence_take_wwid(&lun->url, lun->wwid, lun->config->cluster_uuid,
+                                    lun->config->node, lun->wwid_fd, &error);
+    if (rc == -EBUSY && wait_for_name(lun))
+        return;
+    lun->named = lun->named || rc == 0;
+    if (rc == 0 && lun->owner != NULL && lun->read_only)
+        rc = sto_own_reason_error(sto_lun_name(lun->lun), STO_OWN_REASON_READ_ONLY, 0, "", &error);
+    if (rc < 0)
+        lun_tell(lun, SV_LUN_FAILED, NULL, &error);
+    else
+        preview(lun);
+}
+
 static void known(void *context, int rc, const struct sto_facts *facts,
                   const struct hw_error *error)
 {
     struct sv_lun *lun = context;
-    struct hw_error own_error = { 0 };
 
-    if (rc == 0 && !lun->named)
-        rc = sto_presence_take_wwid(&lun->url, facts->wwid, lun->config->cluster_uuid,
-                                    lun->config->node, lun->wwid_fd, &own_error);
-    else if (rc < 0)
-        own_error = *error;
-    lun->named = lun->named || rc == 0;
-    if (facts != NULL)
-        memcpy(lun->wwid, facts->wwid, sizeof(lun->wwid));
-    if (rc == 0 && lun->owner != NULL && facts->read_only)
-        rc = sto_own_reason_error(sto_lun_name(lun->lun), STO_OWN_REASON_READ_ONLY, 0, "",
-                                  &own_error);
-    if (rc < 0)
-        lun_tell(lun, SV_LUN_FAILED, NULL, &own_error);
+    if (rc < 0) {
+        lun_tell(lun, SV_LUN_FAILED, NULL, error);
+        return;
+    }
+    memcpy(lun->wwid, facts->wwid, sizeof(lun->wwid));
+    lun->read_only = facts->read_only;
+    lun_take_name(lun);
+}
+
+static void login_failed(const struct sv_lun *lun, const struct sto_result *result,
+                         struct hw_error *error)
+{
+    const char *name = sto_lun_name(lun->lun), *detail = result->detail;
+
+    if (result->rc == STO_LOGIN_REFUSED && lun->url.scheme == STO_SCHEME_ISCSI)
+        (void)sto_own_reason_error(name, STO_OWN_REASON_LOGIN_REFUSED, 0, detail, error);
     else
-        preview(lun);
+        (void)hw_error_setf(error, result->rc == STO_UNKNOWN ? HW_ERROR_TIMED_OUT : HW_ERROR_FAILED,
+                            EIO, name, "check that the target is up and lets us in",
+                            "cannot be reached: %s",
+                            detail[0] != '\0' ? detail : sto_rc_name(result->rc));
 }
 
 static void logged_in(struct sto_op *op)
 {
     struct sv_lun *lun = op->context;
-    const enum sto_rc rc = op->result.rc;
     struct hw_error error = { 0 };
 
-    if (rc != STO_OK)
-        (void)hw_error_setf(&error, rc == STO_UNKNOWN ? HW_ERROR_TIMED_OUT : HW_ERROR_FAILED, EIO,
-                            sto_lun_name(lun->lun), "check that the target is up and lets us in",
-                            "cannot be reached: %s",
-                            op->result.detail[0] != '\0' ? op->result.detail : sto_rc_name(rc));
+    if (op->result.rc != STO_OK)
+        login_failed(lun, &op->result, &error);
     else if (sto_identify(lun->lun, LUN_LOOK_MS, known, lun) < 0)
         (void)hw_error_set(&error, HW_ERROR_FAILED, ENOMEM, "memory", "ran out", "");
     if (error.kind != HW_ERROR_NONE)

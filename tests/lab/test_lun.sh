@@ -92,6 +92,13 @@ bad_luns()
         refused "a LUN that the target does not have" 1 '/9: ' --lun "$(url 9)#disk,socket=$PWD/bad.sock" $who
         refused "a target that is not there" 1 'cannot be reached' \
             --lun "iscsi://10.77.0.77:3260/$LAB_IQN/1#disk,socket=$PWD/bad.sock" $who
+        refused "a target that the portal does not have" 1 'the target refused the login: .*target not found' \
+            --lun "iscsi://$LAB_PORTAL/$LAB_IQN-none/1#disk,socket=$PWD/bad.sock" $who
+        refused "no secret for a target that wants one" 1 'the target refused the login: .*asks for a secret' \
+            --lun "iscsi://$LAB_PORTAL/$LAB_IQN-chap/1#disk,socket=$PWD/bad.sock" $who
+        (umask 077 && printf 'user labuser\npassword wrongsecret-1\n' >wrong)
+        refused "a wrong secret" 1 'the target refused the login: .*wrong user or secret' \
+            --lun "iscsi://$LAB_PORTAL/$LAB_IQN-chap/1#disk,secret-file=$PWD/wrong,socket=$PWD/bad.sock" $who
         refused "a LUN that was not prepared" 3 'holds no hawser layout' --lun "$(url 5)#disk,socket=$PWD/bad.sock" $who
         shim_set read_fails_below=1048576
         refused "a LUN whose partition table cannot be read" 1 'its partition table cannot be read: medium-error' \
@@ -127,6 +134,38 @@ locked_in()
     lun_stop
 }
 
+# hold_name LUN: as a process of node 1 that acts on it by another URL; sets HOLDER
+hold_name()
+{
+    local wwid
+    wwid=$(ns_run n1 "$HAWSER" lun show "$(url "$1")" --json 2>/dev/null | jq -r 'first(.. | .wwid? // empty)')
+    (in_ns n1 "$LAB_BIN/holder" "$LAB_CLUSTER" 1 "$wwid") >holder.out &
+    HOLDER=$!
+    wait_until 10 grep -q held holder.out
+}
+
+# What is held for a moment is waited for; in the end it is refused.
+named()
+{
+    local sectors
+    sectors=$(sgdisk -i 2 disk1 | awk '/Partition size/ { print $3 }')
+    hold_name 1
+    tap_is "a process of the node holds the LUN's name by its WWID" "$(cat holder.out)" held
+    # shellcheck disable=SC2046
+    lun_start n1 --lun "$(url 1)#disk,socket=$PWD/disk.sock" $(as 1 96)
+    sleep 1 # what is waited for
+    kill "$HOLDER"
+    wait "$HOLDER" 2>/dev/null
+    tap_check "for a second: the server waits, and serves" wait_until 30 drive "$sectors"
+    lun_stop
+    hold_name 1
+    # shellcheck disable=SC2046
+    refused "for ever: it is refused in the end" 3 'another process of this node acts on it on this host' \
+        --lun "$(url 1)#disk,socket=$PWD/bad.sock" $(as 1 112)
+    kill "$HOLDER"
+    wait "$HOLDER" 2>/dev/null
+}
+
 shrunk()
 {
     local before
@@ -148,6 +187,7 @@ main()
     bad_files
     bad_luns
     locked_in
+    named
     shrunk
     tap_done
 }

@@ -18,7 +18,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +28,7 @@
 #include "common/hw_feed.h"
 #include "storage/serve/sv_page.h"
 #include "storage/serve/sv_sandbox.h"
+#include "storage/sto_presence.h"
 #include "storage/sto_saved.h"
 #include "storage/sto_state_area.h"
 #include "storage/vhost/vh_drive.h"
@@ -107,6 +110,35 @@ static void start(void)
         }
         syscall(SYS_exit_group, status);
     }
+}
+
+/* Another process of the node that holds the name of the file by its WWID, until it is ended. */
+static pid_t hold_name(void)
+{
+    struct stat file;
+    char wwid[100], byte;
+    int ends[2];
+    pid_t holder;
+
+    CU_ASSERT_EQUAL_FATAL(stat(file_path, &file), 0);
+    snprintf(wwid, sizeof(wwid), "file:%u.%u:%llu", major(file.st_dev), minor(file.st_dev),
+             (unsigned long long)file.st_ino);
+    CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+    (void)fflush(NULL);
+    holder = fork();
+    if (holder == 0) {
+        int fd = sto_presence_socket(NULL);
+
+        if (sto_presence_take_wwid(&config.disks[0].url, wwid, config.cluster_uuid, config.node, fd,
+                                   NULL) == 0 &&
+            write(ends[1], "x", 1) == 1)
+            (void)pause();
+        syscall(SYS_exit_group, 1);
+    }
+    (void)close(ends[1]);
+    CU_ASSERT_EQUAL(read(ends[0], &byte, 1), 1);
+    (void)close(ends[0]);
+    return holder;
 }
 
 /* Its exit status, or -signal. */
@@ -480,6 +512,25 @@ static void publishes_at_once(void)
     confirmed_ns = NULL;
 }
 
+/* A process that only looks at the LUN holds its name for a moment: it is waited for, and orders
+ * are answered meanwhile. */
+static void waits_for_its_name(void)
+{
+    pid_t holder;
+    int control;
+
+    begin(false);
+    holder = hold_name();
+    start();
+    control = connect_to(control_socket, SOCK_STREAM);
+    CU_ASSERT_FALSE(gate_is(control, "open", "none"));
+    CU_ASSERT_EQUAL(kill(holder, SIGKILL), 0);
+    CU_ASSERT_EQUAL(waitpid(holder, NULL, 0), holder);
+    CU_ASSERT_TRUE(wait_gate(control, "open", "none"));
+    close(control);
+    end();
+}
+
 static void send_feed(int fd, int64_t sent_ns)
 {
     const struct hw_feed one_feed = { .generation = 0, .sent_ns = sent_ns, .term = 1 };
@@ -641,6 +692,7 @@ const struct unit_case unit_cases[] = {
     { "orders hold, drain, open and end it", obeys },
     { "what is no text is told", tells_what_is_no_text },
     { "a confirmation is in the shared page at the end of its turn", publishes_at_once },
+    { "another process of the node is waited for", waits_for_its_name },
     { "nothing is written without a feed", waits_for_feeds },
     { "a saved state shuts the disk until both slots are consumed", minds_the_saved_state },
     { "a LUN in use and a LUN that is missing are refused", refuses_to_start },
