@@ -24,7 +24,7 @@ enum sv_gate_state { SV_GATE_HOLD = 0, SV_GATE_OPEN = 1, SV_GATE_DEAD = 2 };
     X(STARTING, "the LUNs are not known yet")                                      \
     X(NOT_OWNED, "the LUNs are not owned")                                         \
     X(SUSPENDED, "ownership has to be proven again")                               \
-    X(LEASE, "the lease is over: no feed came in time")                            \
+    X(LEASE, "the lease is over: no feed or no confirmation came in time")         \
     X(FOREIGN_STATE, "a saved state of a newer version of hawser is on the LUN")   \
     X(SAVED_STATE, "a saved state on the LUN waits to be restored or discarded")   \
     X(UNSETTLED_STATE, "a saved-state header is damaged or left over: discard it") \
@@ -46,11 +46,11 @@ const char *sv_reason_name(enum sv_reason reason);
 const char *sv_reason_text(enum sv_reason reason);
 
 struct sv_gate_facts {
-    bool lost;      /* some LUN was owned and is another's now */
-    bool ready;     /* every LUN answered, its layout is read, saved state judged */
-    bool owned;     /* all LUNs are owned (or have no owner) */
-    bool suspended; /* one of them proves its ownership again */
-    bool lease_over;
+    bool lost;       /* some LUN was owned and is another's now */
+    bool ready;      /* every LUN answered, its layout is read, saved state judged */
+    bool owned;      /* all LUNs are owned (or have no owner) */
+    bool suspended;  /* one of them proves its ownership again */
+    bool lease_over; /* of the feeds, or of the LUNs' confirmations: server_lease_end_ns() */
     bool has_state;  /* there is a saved-state area */
     bool unreadable; /* whose headers could not be read, or written, when that was tried last */
     enum sto_saved_verdict saved;

@@ -118,12 +118,11 @@ static void settle_lun(struct sv_server *server, struct server_lun *lun)
         lun->watched = events;
 }
 
-/* When the gate's verdict changes by time alone: the end of the member lease. */
+/* When the gate's verdict changes by time alone: the end of a lease. */
 static int64_t lease_end_ns(const struct sv_server *server)
 {
-    int64_t until_ns = server->lease == NULL ? 0 : *sv_lease_until_ns(server->lease);
-
-    return until_ns > hw_clock_now_ns(hw_clock_boottime()) ? until_ns : INT64_MAX;
+    return server->lease_was_over || !server->verdict_told ? INT64_MAX
+                                                           : server_lease_end_ns(server);
 }
 
 void server_settle(struct sv_server *server)
@@ -131,6 +130,8 @@ void server_settle(struct sv_server *server)
     int64_t next_ns =
         server->abandon_ns < server->saved_retry_ns ? server->abandon_ns : server->saved_retry_ns;
 
+    if (server->verdict_told && server_lease_over(server) != server->lease_was_over)
+        server_judge(server); /* a confirmation came */
     server_check_orders(server);
     server_publish(server);
     for (unsigned i = 0; i < server->config->disk_count; i++)

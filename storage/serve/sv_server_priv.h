@@ -74,6 +74,7 @@ struct sv_server {
     json_t *refused; /* why the LUNs were refused last; NULL: they were not */
     struct sv_gate_verdict verdict;
     bool verdict_told;
+    bool lease_was_over;            /* by the verdict */
     struct server_order owning;     /* acquire, hand-over, release */
     struct server_order draining;   /* drain */
     struct server_order discarding; /* discard-state */
@@ -133,8 +134,13 @@ void server_saved_looked(void *context, enum sto_rc rc);
 
 /* Judge the gate anew; tell the disks, the page, whoever listens. */
 void server_judge(struct sv_server *server);
-/* Write the page, if it would say something else. A confirmation changes no verdict: it is
- * published as soon as its answer is there, not when the next one is asked for. */
+/* When the leases that are armed end, or ended: that of the feeds; with --lease storage, T_store
+ * after the LUN's confirmation that is the oldest. INT64_MAX: never. */
+int64_t server_lease_end_ns(const struct sv_server *server);
+/* Has that time come? */
+bool server_lease_over(const struct sv_server *server);
+/* Write the page, if it would say something else. A confirmation is published as soon as its answer
+ * is there, not when the next one is asked for. */
 void server_publish(struct sv_server *server);
 /* An event: to the control socket and to `out`. `body` is taken over. */
 void server_tell(struct sv_server *server, const char *event, json_t *body);

@@ -29,6 +29,23 @@ static bool all_laid(const struct sv_server *server)
     return !server->has_state || (server->saved_ready && server->saved.known);
 }
 
+int64_t server_lease_end_ns(const struct sv_server *server)
+{
+    int64_t end_ns = server->lease == NULL ? INT64_MAX : *sv_lease_until_ns(server->lease);
+    int64_t store_ns = INT64_MAX;
+
+    if (server->config->lease == SV_LEASE_STORAGE)
+        store_ns = server_confirmed_ns(server);
+    if (store_ns != INT64_MAX)
+        store_ns += (int64_t)server->config->store_ms * 1000000;
+    return store_ns < end_ns ? store_ns : end_ns;
+}
+
+bool server_lease_over(const struct sv_server *server)
+{
+    return hw_clock_now_ns(hw_clock_boottime()) >= server_lease_end_ns(server);
+}
+
 static struct sv_gate_facts facts(const struct sv_server *server)
 {
     return (struct sv_gate_facts) {
@@ -36,8 +53,7 @@ static struct sv_gate_facts facts(const struct sv_server *server)
         .ready = all_laid(server),
         .owned = server_owned(server),
         .suspended = any_suspended(server),
-        .lease_over = server->lease != NULL &&
-                      hw_clock_now_ns(hw_clock_boottime()) >= *sv_lease_until_ns(server->lease),
+        .lease_over = server_lease_over(server),
         .has_state = server->has_state,
         .unreadable = server->saved_fails > 0,
         .saved = server->saved.look.verdict,
@@ -91,6 +107,7 @@ void server_judge(struct sv_server *server)
     if (server->ended) /* LUNs are being closed */
         return;
     now = facts(server);
+    server->lease_was_over = now.lease_over;
     server->verdict = sv_gate_judge(&now);
     for (unsigned i = 0; i < server->config->disk_count; i++)
         server_disk_hold(server->disks[i], server->config->disks[i].state

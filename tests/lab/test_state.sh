@@ -143,6 +143,33 @@ drains()
     stop
 }
 
+# With a storage lease: what the LUN did not confirm in time is no longer open, and told at that moment.
+unconfirmed()
+{
+    # shellcheck disable=SC2046
+    ns_run n2 "$HAWSER" lun release "$(url 1)" $(as 2 96) >/dev/null 2>&1
+    start --lease storage
+    ask '{"command":"acquire","generation":112}'
+    tap_check "under a storage lease the disk is open" wait_until 10 status_is '.gate' open
+    kill -STOP "$TGT_PID"
+    tap_check "the target hangs: the lease is over, and that is told" wait_until 10 grep -q '^gate: gate hold, reason lease' lun.out
+    tap_is "status says so" "$(answers '.gate + " " + .reason' '{"command":"status"}')" 'hold lease'
+    kill -CONT "$TGT_PID"
+    tap_check "it goes on: the disk is open" wait_until 30 status_is '.gate' open
+    net_cut n1
+    tap_check "the network is cut: told as well" wait_until 10 lease_told 2
+    net_heal n1
+    tap_check "healed: the disk is open, and served" wait_until 30 drive
+    tap_is "status says so, too" "$(answers '.gate + " " + .reason' '{"command":"status"}')" 'open none'
+    stop
+}
+
+# lease_told TIMES
+lease_told()
+{
+    [ "$(grep -c '^gate: gate hold, reason lease' lun.out)" -ge "$1" ]
+}
+
 main()
 {
     lab_need sgdisk jq pkill
@@ -154,6 +181,7 @@ main()
     saved_meanwhile
     unreadable
     drains
+    unconfirmed
     tap_done
 }
 

@@ -512,6 +512,55 @@ static void publishes_at_once(void)
     confirmed_ns = NULL;
 }
 
+static bool page_says(const void *page, enum sv_gate_state gate)
+{
+    const int64_t end_ms = hw_clock_now_ms(hw_clock_boottime()) + WATCH_LOOP_MS;
+    struct sv_page_view view = { 0 };
+
+    do {
+        if (sv_page_read(page, &view) && view.gate == gate)
+            return true;
+        (void)poll(NULL, 0, 5);
+    } while (hw_clock_now_ms(hw_clock_boottime()) < end_ms);
+    return false;
+}
+
+/* By time alone the lease of a LUN that does not confirm is over; and goes on with a confirmation.
+ */
+static void tells_a_late_confirmation(void)
+{
+    const int64_t hour_ns = INT64_C(3600000000000);
+    const int64_t now_ns = hw_clock_now_ns(hw_clock_boottime());
+    const void *page;
+    int control, fd;
+
+    confirmed_ns = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CU_ASSERT_PTR_NOT_EQUAL_FATAL(confirmed_ns, MAP_FAILED);
+    begin(false);
+    config.lease = SV_LEASE_STORAGE;
+    *confirmed_ns = now_ns + hour_ns;
+    start();
+    control = connect_to(control_socket, SOCK_STREAM);
+    CU_ASSERT_TRUE(wait_gate(control, "open", "none"));
+    fd = ask_page(control);
+    CU_ASSERT_EQUAL_FATAL(sv_page_map(fd, &page), 0);
+    *confirmed_ns = hw_clock_now_ns(hw_clock_boottime()) - (int64_t)config.store_ms * 1000000 +
+                    INT64_C(200000000);
+    json_decref(order(control, "{\"command\":\"statistics\"}"));
+    CU_ASSERT_TRUE(page_says(page, SV_GATE_HOLD)); /* nobody asks for it */
+    CU_ASSERT_TRUE(gate_is(control, "hold", "lease"));
+    *confirmed_ns = now_ns + hour_ns;
+    CU_ASSERT_TRUE(wait_gate(control, "open", "none"));
+    *confirmed_ns = INT64_MAX; /* of what nobody has to confirm there is none */
+    json_decref(order(control, "{\"command\":\"statistics\"}"));
+    CU_ASSERT_TRUE(gate_is(control, "open", "none"));
+    sv_page_unmap(page);
+    close(fd), close(control);
+    end();
+    (void)munmap((void *)(uintptr_t)confirmed_ns, 4096);
+    confirmed_ns = NULL;
+}
+
 /* A process that only looks at the LUN holds its name for a moment: it is waited for, and orders
  * are answered meanwhile. */
 static void waits_for_its_name(void)
@@ -692,6 +741,7 @@ const struct unit_case unit_cases[] = {
     { "orders hold, drain, open and end it", obeys },
     { "what is no text is told", tells_what_is_no_text },
     { "a confirmation is in the shared page at the end of its turn", publishes_at_once },
+    { "a confirmation that comes late is told", tells_a_late_confirmation },
     { "another process of the node is waited for", waits_for_its_name },
     { "nothing is written without a feed", waits_for_feeds },
     { "a saved state shuts the disk until both slots are consumed", minds_the_saved_state },
