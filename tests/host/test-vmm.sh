@@ -67,6 +67,7 @@ tap_is "without a complaint" "$(grep '^@complaints' <<<"$said")" "@complaints 0"
 host_run m 30 'cat /run/vmm.begin; date +%s'
 tap_check "its clock shows the time of the host" \
     between "$(head -n 1 <<<"$HOST_OUTPUT")" "$(sed -n 's/^@clock //p' <<<"$said")" "$(tail -n 1 <<<"$HOST_OUTPUT")"
+tap_is "which rings when it is told to" "$(grep '^@alarm' <<<"$said")" "@alarm 1"
 tap_is "and it is gone when it has switched itself off" "$status" 0
 [ "$tap_failed" -eq 0 ] || tap_comment "$said"
 ending

@@ -121,7 +121,7 @@ static void the_fixed_registers(void)
     CU_ASSERT_EQUAL(memory[fadt + 91], 4);
     CU_ASSERT_EQUAL(memory[fadt + 92], 4);
     CU_ASSERT_EQUAL(memory[fadt + 108], 0x32);
-    CU_ASSERT_EQUAL(number(fadt + 112, 4), 0x425);
+    CU_ASSERT_EQUAL(number(fadt + 112, 4), 0x465);
     CU_ASSERT_EQUAL(number(fadt + 120, 8), 0xcf9);
     CU_ASSERT_EQUAL(memory[fadt + 128], 6);
     CU_ASSERT_EQUAL(number(fadt + 152, 8), 0x600);

@@ -19,7 +19,8 @@ enum { LENGTH_AT = 4, CHECKSUM_AT = 9, REVISION_1 = 1 };
 /* FADT (5.2.9), revision 3 of ACPI 2.0 and later: 244 bytes */
 enum { FADT_REVISION = 3, FADT_FACS_AT = 36, FADT_DSDT_AT = 40, FADT_X_DSDT_AT = 140 };
 enum { BOOT_LEGACY = 1, BOOT_8042 = 2, BOOT_NO_VGA = 4 };
-enum { FLAG_WBINVD = 1, FLAG_C1 = 4, FLAG_NO_SLEEP_BUTTON = 0x20, FLAG_RESET_REG = 0x400 };
+enum { FLAG_WBINVD = 1, FLAG_C1 = 4, FLAG_NO_SLEEP_BUTTON = 0x20, FLAG_NO_CLOCK_WAKE = 0x40 };
+enum { FLAG_RESET_REG = 0x400 };
 enum { C2_NEVER = 101, C3_NEVER = 1001, CENTURY = 0x32, RESET_PORT = 0xcf9, RESET_VALUE = 6 };
 enum { GAS_PORTS = 1, EVENT_BYTES = 4, CONTROL_BYTES = 2, TIMER_BYTES = 4, GPE0_BYTES = 4 };
 
@@ -193,7 +194,8 @@ static void put_fadt_flags(struct hw_writer *tables)
     hw_write_u8(tables, CENTURY);
     hw_write_le16(tables, BOOT_LEGACY | BOOT_8042 | BOOT_NO_VGA);
     hw_write_u8(tables, 0);
-    hw_write_le32(tables, FLAG_WBINVD | FLAG_C1 | FLAG_NO_SLEEP_BUTTON | FLAG_RESET_REG);
+    hw_write_le32(tables, FLAG_WBINVD | FLAG_C1 | FLAG_NO_SLEEP_BUTTON | FLAG_NO_CLOCK_WAKE |
+                              FLAG_RESET_REG);
     put_ports(tables, RESET_PORT, 1);
     hw_write_u8(tables, RESET_VALUE);
     hw_write_zeroes(tables, 3);
