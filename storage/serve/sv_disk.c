@@ -277,12 +277,8 @@ int server_disk_new(struct sv_server *server, unsigned index, struct sv_disk **r
                                                      .context = disk };
 
         rc = vh_back_new(listener, sizeof(struct disk_request), &callbacks, &disk->back);
-        if (rc == -EAGAIN)
-            (void)hw_error_set(error, HW_ERROR_FAILED, -rc, "aio",
-                               "the host's asynchronous operations are used up",
-                               "raise fs.aio-max-nr");
-        else if (rc < 0)
-            (void)hw_error_set(error, HW_ERROR_FAILED, -rc, "memory", "ran out", "");
+        if (rc < 0)
+            (void)vh_events_error(rc, error);
     }
     if (rc < 0) {
         free(disk);

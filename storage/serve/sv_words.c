@@ -90,7 +90,10 @@ static const struct hw_verb verbs[] = {
             "list of system calls. The thread that takes the feeds is real-time and its memory is "
             "locked; without the right to that (ulimit -r, ulimit -l) it goes on, and "
             "\"statistics\" "
-            "says so.",
+            "says so.\n"
+            "\n"
+            "Needs Linux 5.8 or newer with CONFIG_AIO, and 32 of the host's fs.aio-max-nr for each "
+            "disk; without them it does not start, and says what is missing.",
         .example = "hawser-lun --lun file:/var/tmp/disk.img,socket=/run/web1.disk --control "
                    "unix:/run/web1.control",
         .options = options,

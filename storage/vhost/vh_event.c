@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -29,23 +30,6 @@ struct vh_events {
     unsigned complete; /* operations whose completion was not fetched */
 };
 
-int vh_events_new(struct vh_events **ret_events)
-{
-    struct vh_events *events = calloc(1, sizeof(*events));
-    int rc = 0;
-
-    if (events == NULL)
-        return -ENOMEM;
-    events->own_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (events->own_fd < 0 || syscall(SYS_io_setup, ROOM, &events->aio) < 0) {
-        rc = -errno;
-        vh_events_free(events);
-        return rc;
-    }
-    *ret_events = events;
-    return 0;
-}
-
 void vh_events_free(struct vh_events *events)
 {
     if (events == NULL)
@@ -57,13 +41,14 @@ void vh_events_free(struct vh_events *events)
     free(events);
 }
 
-static void fetch(struct vh_events *events)
+/* How many there were, or -1 and errno. */
+static long fetch(struct vh_events *events)
 {
     const struct timespec no_wait = { 0 };
     struct io_event completed[ROOM];
 
-    (void)syscall(SYS_io_getevents, events->aio, 0L, (long)ROOM, completed, &no_wait);
     events->complete = 0;
+    return syscall(SYS_io_getevents, events->aio, 0L, (long)ROOM, completed, &no_wait);
 }
 
 /* 0 or -errno. */
@@ -72,10 +57,10 @@ static int submit(struct vh_events *events, struct iocb *iocb)
     int rc;
 
     if (events->complete == ROOM)
-        fetch(events);
+        (void)fetch(events);
     rc = syscall(SYS_io_submit, events->aio, 1L, &iocb) == 1 ? 0 : -errno;
     if (rc == -EAGAIN) { /* the kernel counts otherwise */
-        fetch(events);
+        (void)fetch(events);
         rc = syscall(SYS_io_submit, events->aio, 1L, &iocb) == 1 ? 0 : -errno;
     }
     events->complete += rc == 0;
@@ -93,7 +78,7 @@ bool vh_events_knows(struct vh_events *events, int fd)
     return submit(events, &iocb) == -EOPNOTSUPP;
 }
 
-void vh_events_signal(struct vh_events *events, int fd)
+static int signal_event(struct vh_events *events, int fd)
 {
     struct iocb iocb = { .aio_lio_opcode = IOCB_CMD_POLL,
                          .aio_fildes = (uint32_t)events->own_fd,
@@ -101,7 +86,12 @@ void vh_events_signal(struct vh_events *events, int fd)
                          .aio_flags = IOCB_FLAG_RESFD,
                          .aio_resfd = (uint32_t)fd };
 
-    (void)submit(events, &iocb);
+    return submit(events, &iocb);
+}
+
+void vh_events_signal(struct vh_events *events, int fd)
+{
+    (void)signal_event(events, fd);
 }
 
 int vh_event_take(int fd)
@@ -110,4 +100,69 @@ int vh_event_take(int fd)
     const struct iovec into = { .iov_base = &count, .iov_len = sizeof(count) };
 
     return preadv2(fd, &into, 1, -1, RWF_NOWAIT) < 0 ? -errno : 0;
+}
+
+/* Does this host do all that is needed? A kernel that knows a call and not this use of it says
+ * EINVAL, EOPNOTSUPP or (the C library, for a flag it cannot pass) ENOTSUP. */
+static int probe(struct vh_events *events)
+{
+    int rc = signal_event(events, events->own_fd);
+
+    if (rc == 0)
+        rc = fetch(events) == 1 ? 0 : -errno;
+    if (rc == 0)
+        rc = vh_event_take(events->own_fd);
+    return rc == -EINVAL ? -EOPNOTSUPP : rc;
+}
+
+int vh_events_new(struct vh_events **ret_events)
+{
+    struct vh_events *events = calloc(1, sizeof(*events));
+    int rc = 0;
+
+    if (events == NULL)
+        return -ENOMEM;
+    events->own_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (events->own_fd < 0 || syscall(SYS_io_setup, ROOM, &events->aio) < 0)
+        rc = -errno;
+    else
+        rc = probe(events);
+    if (rc < 0) {
+        vh_events_free(events);
+        return rc;
+    }
+    *ret_events = events;
+    return 0;
+}
+
+int vh_events_error(int rc, struct hw_error *error)
+{
+    switch (-rc) {
+    case ENOMEM:
+        return hw_error_set(error, HW_ERROR_FAILED, -rc, "memory", "ran out", "");
+    case EAGAIN:
+        return hw_error_set(error, HW_ERROR_FAILED, -rc, "asynchronous I/O",
+                            "the host's operations are used up", "raise fs.aio-max-nr");
+    case ENOSYS:
+        return hw_error_set(error, HW_ERROR_FAILED, -rc, "asynchronous I/O",
+                            "the host's kernel has none (io_setup)",
+                            "boot a kernel built with CONFIG_AIO");
+    case EOPNOTSUPP:
+        return hw_error_set(error, HW_ERROR_FAILED, -rc, "event descriptors",
+                            "the host's kernel cannot take one without waiting (preadv2, "
+                            "RWF_NOWAIT)",
+                            "boot Linux 5.8 or newer; in a container, let its seccomp filter "
+                            "allow preadv2");
+    case EPERM:
+    case EACCES:
+        return hw_error_set(error, HW_ERROR_FAILED, -rc, "asynchronous I/O", "it is not permitted",
+                            "let the container's seccomp filter allow io_setup, io_submit, "
+                            "io_getevents, io_destroy and preadv2");
+    case EMFILE:
+    case ENFILE:
+        return hw_error_set(error, HW_ERROR_FAILED, -rc, "descriptors", "there are no more",
+                            "raise the limit of open files");
+    default:
+        return hw_error_set(error, HW_ERROR_FAILED, -rc, "event descriptors", strerror(-rc), "");
+    }
 }

@@ -13,12 +13,20 @@
 
 #include <stdbool.h>
 
+#include "common/hw_error.h"
+
 /* What signals are sent through; for one thread. System calls from then on: io_submit,
  * io_getevents, preadv2, at the end io_destroy. */
 struct vh_events;
 
-/* 0; -ENOMEM; -EAGAIN: the host's fs.aio-max-nr is used up (it takes 32 of it); or -errno. */
+/*
+ * Makes them and tries each of the system calls on an eventfd of its own. 0; -ENOMEM; -EAGAIN: the
+ * host's fs.aio-max-nr is used up (it takes 32 of it); -ENOSYS: no Linux AIO; -EOPNOTSUPP: no
+ * RWF_NOWAIT of an eventfd, or no IOCB_CMD_POLL; -EPERM: a filter refuses a call; or -errno.
+ */
 int vh_events_new(struct vh_events **ret_events);
+/* What a failed vh_events_new() means, and what to do about it. Returns `rc`, which is below 0. */
+int vh_events_error(int rc, struct hw_error *error);
 /* Takes some milliseconds. NULL is allowed. */
 void vh_events_free(struct vh_events *events);
 

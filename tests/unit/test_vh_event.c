@@ -11,13 +11,16 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "tests/unit/fail_alloc.h"
+#include "tests/unit/fail_syscall.h"
 #include "tests/unit/unit.h"
 
 enum { STUCK_S = 10 };
@@ -144,11 +147,48 @@ static void lacks_memory(void)
     vh_events_free(NULL);
 }
 
+/* A host where one of the calls does not work is told at once, with what to do about it. */
+static void says_what_is_missing(void)
+{
+    static const struct {
+        long number;
+        int error, rc;
+        const char *object, *remedy;
+    } cases[] = {
+        { SYS_io_setup, EAGAIN, -EAGAIN, "asynchronous I/O", "fs.aio-max-nr" },
+        { SYS_io_setup, ENOSYS, -ENOSYS, "asynchronous I/O", "CONFIG_AIO" },
+        { SYS_io_setup, EPERM, -EPERM, "asynchronous I/O", "seccomp" },
+        { SYS_io_setup, ENOMEM, -ENOMEM, "memory", "" },
+        { SYS_io_submit, EPERM, -EPERM, "asynchronous I/O", "io_submit" },
+        { SYS_io_submit, EINVAL, -EOPNOTSUPP, "event descriptors", "5.8" }, /* no poll in it */
+        { SYS_io_getevents, EPERM, -EPERM, "asynchronous I/O", "io_getevents" },
+        { SYS_preadv2, EOPNOTSUPP, -EOPNOTSUPP, "event descriptors", "Linux 5.8" },
+        { SYS_preadv2, EPERM, -EPERM, "asynchronous I/O", "preadv2" },
+    };
+
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct vh_events *events = NULL;
+        struct hw_error error = { 0 };
+        int rc;
+
+        fail_syscall_arm(cases[i].number, cases[i].error);
+        rc = vh_events_new(&events);
+        CU_ASSERT_TRUE(fail_syscall_disarm() > 0);
+        CU_ASSERT_EQUAL(rc, cases[i].rc);
+        CU_ASSERT_PTR_NULL_FATAL(events);
+        CU_ASSERT_EQUAL(vh_events_error(rc, &error), rc);
+        CU_ASSERT_STRING_EQUAL(error.object, cases[i].object);
+        CU_ASSERT_PTR_NOT_NULL(strstr(error.remedy, cases[i].remedy));
+        CU_ASSERT_EQUAL(error.remedy[0] == '\0', cases[i].remedy[0] == '\0');
+    }
+}
+
 const struct unit_case unit_cases[] = {
     { "each signal counts, and nobody else's", counts },
     { "a full counter that blocks does not stall who signals", never_waits_to_signal },
     { "an empty counter that blocks does not stall who takes", never_waits_to_take },
     { "an eventfd is told from all else, and not signalled", knows_eventfds },
+    { "a host that cannot is told what it lacks", says_what_is_missing },
     { "without memory there is none", lacks_memory },
     { 0 },
 };
