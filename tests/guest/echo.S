@@ -6,6 +6,7 @@
  *   ?  it pulls the processor's reset line by the keyboard controller
  *   ^  it resets by port 92h
  *   @  it writes the time of the real-time clock: year, month, day, hour, minute, second
+ *   $  it sets the clock's year to 99
  *   %  it waits until the clock raises its interrupt for an update, and writes i
  *   #  it tells pvpanic that it has panicked
  *   &  it resets by the reset control register
@@ -46,6 +47,8 @@ _start:
 	je	fast_reset
 	cmpb	$'@', %al
 	je	time
+	cmpb	$'$', %al
+	je	set_year
 	cmpb	$'%', %al
 	je	update
 	cmpb	$'#', %al
@@ -96,6 +99,16 @@ time:
 	jne	7b
 	movb	$'\n', %al
 	call	write
+	jmp	3b
+
+set_year:
+	movl	$year, %esi
+9:	lodsb
+	outb	%al, $0x70
+	lodsb
+	outb	%al, $0x71
+	cmpl	$year_end, %esi
+	jne	9b
 	jmp	3b
 
 digit:
@@ -182,6 +195,8 @@ write:					/* the byte in al, when there is room */
 	.data
 fields:	.byte	9, 8, 7, 4, 2, 0
 fields_end:
+year:	.byte	0x0b, 0x82, 9, 0x99, 0x0b, 2
+year_end:
 	.balign 4
 none:	.long	0, 0
 functions:				/* where its first register is, what it is */

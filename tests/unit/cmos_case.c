@@ -9,6 +9,7 @@
 #include "tests/unit/unit.h"
 
 struct world w;
+const struct vmm_cmos_battery *cmos_battery;
 
 static void set(void *context, unsigned number, bool high)
 {
@@ -34,6 +35,7 @@ int make_with(uint64_t low_bytes, uint64_t high_bytes)
         .low_bytes = low_bytes,
         .high_bytes = high_bytes,
         .cpus = 4,
+        .battery = cmos_battery,
         .boot = { VMM_CMOS_BOOT_NETWORK, VMM_CMOS_BOOT_DISK, VMM_CMOS_BOOT_CD },
     };
 

@@ -20,6 +20,7 @@ struct world {
 };
 
 extern struct world w;
+extern const struct vmm_cmos_battery *cmos_battery; /* of the device that is made; NULL: none */
 
 /* The device of a machine with this memory, at START. 0 or -errno. */
 int make_with(uint64_t low_bytes, uint64_t high_bytes);

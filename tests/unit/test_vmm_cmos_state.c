@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vmm-core/machine/vmm_cmos: what firmware finds in its memory, a reset, and its state.
+ * vmm-core/machine/vmm_cmos and vmm-core/machine/vmm_cmos_memory: what firmware finds in its
+ * memory, a reset, its battery, and its state.
  */
 #include <config.h>
 
@@ -30,6 +31,34 @@ static void a_reset_keeps_the_time(void)
     CU_ASSERT_EQUAL(get(0), 0x33);
     CU_ASSERT_EQUAL(get(0x0f), 0x0a);
     end();
+}
+
+/* The machine is made anew for a reset: the guest's time goes on, and its memory is there. */
+static void the_battery_keeps_it(void)
+{
+    struct vmm_cmos_battery battery = { .charged = false };
+
+    begin();
+    cmos_battery = &battery; /* an empty one */
+    put(0x0b, 0x82);
+    put(9, 0x99);
+    put(0x0b, 0x42);
+    put(0x0f, 0x0a);
+    put(0x34, 0);
+    pass(1500 * MS);
+    vmm_cmos_keep(w.cmos, &battery);
+    end();
+    begin();
+    pass(10 * SECOND);
+    CU_ASSERT_EQUAL(get(9), 0x99);
+    CU_ASSERT_EQUAL(get(0), 0x10);
+    CU_ASSERT_EQUAL(get(0x0b), 2);
+    CU_ASSERT_EQUAL(get(0x0c) & 0x80, 0);
+    CU_ASSERT_EQUAL(get(0x0f), 0x0a);
+    CU_ASSERT_EQUAL(get(0x35), 7); /* as large as it is, whatever was written */
+    CU_ASSERT_EQUAL(get(0x34), 0);
+    end();
+    cmos_battery = NULL;
 }
 
 static uint32_t word(uint8_t at, unsigned bytes)
@@ -199,6 +228,7 @@ static void without_memory(void)
 
 const struct unit_case unit_cases[] = {
     { "a reset keeps the time", a_reset_keeps_the_time },
+    { "the battery keeps time and memory", the_battery_keeps_it },
     { "firmware finds the machine", firmware_finds_the_machine },
     { "its state comes back", it_comes_back },
     { "a wrong state is refused", a_wrong_state_is_refused },

@@ -10,9 +10,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "vmm-core/machine/vmm_cmos_priv.h"
 #include "vmm-core/machine/vmm_dev_ids.h"
-#include "vmm-core/machine/vmm_rtc.h"
 
 enum { INDEX_PORT = 0x70, PORTS = 2, INDEX_BITS = 0x7f };
 /* register A: update in progress, divider, rate */
@@ -20,21 +21,6 @@ enum { A_UIP = 0x80, A_DIVIDER = 0x70, A_DIVIDER_32768 = 0x20, A_RATE = 15, A_AT
 enum { B_SET = 0x80, B_PERIODIC = 0x40, B_ALARM = 0x20, B_UPDATE = 0x10, B_SQUARE = 8 };
 /* register C; each of the flags has its place in B */
 enum { C_IRQ = 0x80, C_FLAGS = 0x70, C_UNUSED = 15, D_VALID = 0x80 };
-
-enum {
-    FLOPPIES = 0x10,
-    EQUIPMENT = 0x14,
-    BASE_KIB = 0x15,
-    EXTENDED_KIB = 0x17,
-    CHECKED_END = 0x2e, /* of 10h to 2dh; the sum is here, high byte first */
-    EXTENDED_KIB_FOUND = 0x30,
-    ABOVE_16M_64KIB = 0x34,
-    BOOT_THIRD = 0x38, /* high half; bit 0: a floppy's signature is not checked */
-    BOOT_FIRST_SECOND = 0x3d,
-    ABOVE_4G_64KIB = 0x5b,
-    CPUS_LESS_ONE = 0x5f,
-};
-enum { EQUIPMENT_FPU = 2, BASE_MEMORY_KIB = 640 };
 
 #define SECOND    INT64_C(1000000000)
 #define UPDATE_NS INT64_C(2228000) /* of UIP: 244 us before the update, 1984 us of it (table 6) */
@@ -237,47 +223,9 @@ static void cmos_write(void *dev, uint64_t offset, unsigned bytes, uint64_t valu
 
 static const struct vmm_range_ops range_ops = { cmos_read, cmos_write };
 
-/* --- what firmware finds --- */
+/* --- making it --- */
 
-static void put(struct vmm_cmos *cmos, unsigned at, unsigned bytes, uint64_t value)
-{
-    const uint64_t most = (UINT64_C(1) << (8 * bytes)) - 1;
-
-    if (value > most)
-        value = most;
-    for (unsigned i = 0; i < bytes; i++)
-        cmos->ram[at + i] = (uint8_t)(value >> (8 * i));
-}
-
-static void put_sum(struct vmm_cmos *cmos)
-{
-    unsigned sum = 0;
-
-    for (unsigned i = FLOPPIES; i < CHECKED_END; i++)
-        sum += cmos->ram[i];
-    cmos->ram[CHECKED_END] = (uint8_t)(sum >> 8);
-    cmos->ram[CHECKED_END + 1] = (uint8_t)sum;
-}
-
-static void describe(struct vmm_cmos *cmos, const struct vmm_cmos_config *config)
-{
-    const uint64_t low = config->low_bytes, mib = 1 << 20;
-    const uint64_t above_1m = low > mib ? low - mib : 0;
-    const uint64_t above_16m = low > 16 * mib ? low - 16 * mib : 0;
-
-    cmos->ram[EQUIPMENT] = EQUIPMENT_FPU;
-    put(cmos, BASE_KIB, 2, BASE_MEMORY_KIB);
-    put(cmos, EXTENDED_KIB, 2, above_1m >> 10);
-    put(cmos, EXTENDED_KIB_FOUND, 2, above_1m >> 10);
-    put(cmos, ABOVE_16M_64KIB, 2, above_16m >> 16);
-    put(cmos, ABOVE_4G_64KIB, 3, config->high_bytes >> 16);
-    put(cmos, CPUS_LESS_ONE, 1, config->cpus - 1);
-    put(cmos, BOOT_FIRST_SECOND, 1, config->boot[0] | (uint64_t)config->boot[1] << 4);
-    put(cmos, BOOT_THIRD, 1, (uint64_t)config->boot[2] << 4);
-    put_sum(cmos);
-}
-
-static void begin(struct vmm_cmos *cmos, const struct vmm_cmos_config *config)
+static void set_by_wall(struct vmm_cmos *cmos)
 {
     const int64_t now = cmos->clock.wall_ns(cmos->clock.context);
 
@@ -287,8 +235,30 @@ static void begin(struct vmm_cmos *cmos, const struct vmm_cmos_config *config)
     vmm_rtc_set(cmos->ram, now / SECOND);
     cmos->seen_ns = now % SECOND;
     cmos->second_at_ns = now - cmos->seen_ns;
+}
+
+static void begin(struct vmm_cmos *cmos, const struct vmm_cmos_config *config)
+{
+    const struct vmm_cmos_battery *battery = config->battery;
+
+    if (battery != NULL && battery->charged) {
+        memcpy(cmos->ram, battery->ram, sizeof(cmos->ram));
+        cmos->second_at_ns = battery->second_at_ns;
+        cmos->seen_ns = battery->seen_ns;
+    } else {
+        set_by_wall(cmos);
+    }
     cmos->wake_at_ns = INT64_MAX;
-    describe(cmos, config);
+    cmos_describe(cmos->ram, config);
+}
+
+void vmm_cmos_keep(struct vmm_cmos *cmos, struct vmm_cmos_battery *ret_battery)
+{
+    catch_up(cmos);
+    ret_battery->charged = true;
+    memcpy(ret_battery->ram, cmos->ram, sizeof(cmos->ram));
+    ret_battery->second_at_ns = cmos->second_at_ns;
+    ret_battery->seen_ns = cmos->seen_ns;
 }
 
 /* --- for the machine --- */

@@ -14,6 +14,7 @@
 
 #include "vmm-core/machine/vmm_bus.h"
 #include "vmm-core/machine/vmm_dev.h"
+#include "vmm-core/machine/vmm_rtc.h"
 
 /* What firmware tries to boot from, by its number in the memory. */
 enum vmm_cmos_boot {
@@ -24,10 +25,19 @@ enum vmm_cmos_boot {
     VMM_CMOS_BOOT_NETWORK,
 };
 
+/* What the battery keeps while the machine is off: time, and memory. Its content is the device's.
+ */
+struct vmm_cmos_battery {
+    bool charged; /* else there is nothing, and the clock is set by the wall clock */
+    uint8_t ram[VMM_RTC_BYTES];
+    int64_t second_at_ns, seen_ns;
+};
+
 struct vmm_cmos_config {
-    uint64_t low_bytes, high_bytes; /* of memory, below and from 4 GiB */
-    unsigned cpus;                  /* 1 to 256 */
-    enum vmm_cmos_boot boot[3];     /* in this order */
+    uint64_t low_bytes, high_bytes;         /* of memory, below and from 4 GiB */
+    unsigned cpus;                          /* 1 to 256 */
+    enum vmm_cmos_boot boot[3];             /* in this order */
+    const struct vmm_cmos_battery *battery; /* of the machine before a reset; NULL: none */
 };
 
 struct vmm_cmos_clock {
@@ -42,12 +52,14 @@ struct vmm_cmos_clock {
 struct vmm_cmos;
 
 /*
- * A clock that shows the wall clock, UTC, and raises `line` (IRQ 8). `ret_dev` is for the machine;
- * `ret_cmos` lives as long. 0, -ENOMEM, or what vmm_bus_add() says.
+ * A clock that shows the wall clock, UTC, or goes on from its battery, and raises `line` (IRQ 8).
+ * `ret_dev` is for the machine; `ret_cmos` lives as long. 0, -ENOMEM, or what vmm_bus_add() says.
  */
 int vmm_cmos_new(struct vmm_bus *bus, const struct vmm_line *line,
                  const struct vmm_cmos_config *config, const struct vmm_cmos_clock *clock,
                  struct vmm_dev *ret_dev, struct vmm_cmos **ret_cmos);
+/* What is kept for the device of the same machine after a reset. */
+void vmm_cmos_keep(struct vmm_cmos *cmos, struct vmm_cmos_battery *ret_battery);
 /* What clock.wake_at() asked for; too early or once too often does no harm. */
 void vmm_cmos_wake(struct vmm_cmos *cmos);
 

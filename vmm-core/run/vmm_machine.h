@@ -15,14 +15,16 @@
 #include "common/hw_error.h"
 #include "vmm-core/boot/vmm_pvh.h"
 #include "vmm-core/kvm/vmm_memory.h"
+#include "vmm-core/machine/vmm_cmos.h"
 
 enum { VMM_MACHINE_CPUS = 16 };
 
 struct vmm_machine;
 
 struct vmm_machine_config {
-    uint64_t memory_bytes; /* see vmm_memory_new() */
-    unsigned cpus;         /* 1 to VMM_MACHINE_CPUS */
+    uint64_t memory_bytes;           /* see vmm_memory_new() */
+    unsigned cpus;                   /* 1 to VMM_MACHINE_CPUS */
+    struct vmm_cmos_battery battery; /* see vmm_machine_keep(); all 0: none */
 };
 
 /* Why a machine stands without having been asked to. */
@@ -51,6 +53,9 @@ int vmm_machine_new(int kvm_fd, const struct vmm_machine_config *config,
                     struct hw_error *error);
 /* Stop and end it. NULL is allowed. */
 void vmm_machine_free(struct vmm_machine *machine);
+
+/* What outlives the guest's reset, into the config of the machine that takes this one's place. */
+void vmm_machine_keep(struct vmm_machine *machine, struct vmm_machine_config *config);
 
 /* Place a kernel and the ACPI tables (boot->rsdp_at is not looked at), and begin there; before it
  * has run. 0 or -errno with the error. */

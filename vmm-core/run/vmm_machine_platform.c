@@ -114,6 +114,7 @@ static int add_cmos(struct vmm_machine *machine)
         .high_bytes = high_bytes(machine),
         .cpus = machine->config.cpus,
         .boot = { VMM_CMOS_BOOT_DISK, VMM_CMOS_BOOT_NETWORK },
+        .battery = &machine->config.battery,
     };
     int rc =
         vmm_alarms_add(machine->alarms, CLOCK_REALTIME, wake_clock, machine, &machine->clock_alarm);
@@ -223,4 +224,11 @@ int machine_add_platform(struct vmm_machine *machine)
     if (rc == 0)
         rc = add_ports(machine);
     return rc < 0 ? rc : add_fwcfg(machine);
+}
+
+void vmm_machine_keep(struct vmm_machine *machine, struct vmm_machine_config *config)
+{
+    (void)pthread_mutex_lock(&machine->mutex);
+    vmm_cmos_keep(machine->cmos, &config->battery);
+    (void)pthread_mutex_unlock(&machine->mutex);
 }

@@ -225,6 +225,7 @@ static int32_t machine_ended(int32_t fd, int32_t revents, void *data)
     (void)revents;
     (void)eventfd_read(fd, &count);
     tell_panic(run); /* before it may be too late */
+    vmm_machine_keep(run->machine, &run->config);
     stop(run);
     if (run->end == VMM_MACHINE_RESET && run->reboots) {
         if (start(run) < 0)
