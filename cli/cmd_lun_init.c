@@ -82,6 +82,22 @@ static int read_options(struct init *init, struct hw_error *error)
 
 /* --- what is there --- */
 
+/*
+ * Whoever owns the LUN may have a VM on it, whatever the generation: he gives it up first. What an
+ * init of this very node left behind when it was cut off is judged once it can be read.
+ */
+static int want_no_owner(struct init *init, const struct sto_pr_reservation *held,
+                         struct hw_error *error)
+{
+    struct sto_key_parts parts;
+
+    if (init->force && held->held && sto_key_parse(held->key, &parts) &&
+        parts.node == init->identity.node &&
+        parts.cluster_hash == sto_key_cluster_hash(init->identity.cluster_uuid))
+        return 0;
+    return cli_owner_want_none(init->name, held, error);
+}
+
 static int look_at_reservations(struct init *init, struct hw_error *error)
 {
     struct sto_pr_reservation held = { 0 };
@@ -90,6 +106,8 @@ static int look_at_reservations(struct init *init, struct hw_error *error)
 
     if (rc == 0)
         rc = sto_tool_read_reservation(init->lun.lun, &held, error);
+    if (rc == 0)
+        rc = want_no_owner(init, &held, error);
     if (rc == 0)
         sto_occupied_reservations(&keys, &held, &init->findings);
     return rc;
@@ -272,6 +290,23 @@ static int write_table(struct init *init, struct hw_error *error)
     return rc < 0 ? rc : sto_tool_flush(init->target, error);
 }
 
+/* The LUN is ours by our own key of before: a record that says so is that of an owner. */
+static int want_no_record(struct init *init, struct hw_error *error)
+{
+    struct sto_layout layout;
+    struct sto_tool_meta meta;
+
+    if (sto_tool_read_layout(init->target, &layout, NULL) < 0 ||
+        sto_tool_read_meta(init->target, &layout, &meta, NULL) < 0 || meta.record_rc < 0 ||
+        meta.record.state == STO_RECORD_FREE || meta.record.node != init->identity.node ||
+        memcmp(meta.record.cluster_uuid, init->identity.cluster_uuid, STO_GUID_BYTES) != 0)
+        return 0;
+    return hw_error_setf(error, HW_ERROR_REFUSED, EBUSY, init->name,
+                         "release it first: 'hawser lun release' on that node",
+                         "node %u owns it (generation %" PRIu32 ")", meta.record.node,
+                         meta.record.generation);
+}
+
 static int write_all(struct init *init, struct hw_error *error)
 {
     const struct cli_owner_wish wish = { &init->identity, init->force, init->force, true };
@@ -283,6 +318,11 @@ static int write_all(struct init *init, struct hw_error *error)
         if (rc < 0)
             return rc;
         init->target = sto_owner_lun(init->owner.owner);
+        rc = want_no_record(init, error);
+        if (rc < 0) { /* its key stays */
+            cli_owner_close(&init->owner);
+            return rc;
+        }
     }
     rc = wipe(init, error);
     if (rc == 0)

@@ -44,8 +44,8 @@ static int want_layout(struct cli_lun *lun, struct hw_error *error)
     return rc;
 }
 
-/* A record that says OWNED by another node while nobody holds the reservation: the target lost
- * it. Only a takeover goes on over that. */
+/* A record that says OWNED by another node, or handed over to one, while nobody holds the
+ * reservation: the target lost it. Only a takeover goes on over that. */
 static int respect_record(struct cli_lun *lun, const struct cli_identity *identity,
                           struct hw_error *error)
 {
@@ -57,9 +57,16 @@ static int respect_record(struct cli_lun *lun, const struct cli_identity *identi
         sto_tool_read_layout(lun->lun, &layout, NULL) < 0 ||
         sto_tool_read_meta(lun->lun, &layout, &meta, NULL) < 0 || meta.record_rc < 0)
         return 0; /* the ownership machine judges what it finds */
-    if (meta.record.state != STO_RECORD_OWNED || meta.record.node == identity->node ||
+    if (meta.record.state == STO_RECORD_FREE || meta.record.node == identity->node ||
         memcmp(meta.record.cluster_uuid, identity->cluster_uuid, STO_GUID_BYTES) != 0)
         return 0;
+    if (meta.record.state == STO_RECORD_HANDOVER)
+        return meta.record.handover_node == 0 || meta.record.handover_node == identity->node
+                   ? 0
+                   : hw_error_setf(error, HW_ERROR_REFUSED, EBUSY, sto_lun_name(lun->lun),
+                                   "leave it to that node; 'hawser lun takeover' takes it away",
+                                   "handed over to node %u by node %u", meta.record.handover_node,
+                                   meta.record.node);
     return hw_error_setf(
         error, HW_ERROR_REFUSED, EBUSY, sto_lun_name(lun->lun),
         "'hawser lun takeover' takes it away, if you are sure that its VM does not run",
@@ -163,6 +170,26 @@ static int adopt(const struct cli_owner *owner, const struct cli_identity *ident
     return sto_tool_write_meta(lun, &layout, meta, error);
 }
 
+/* The record before ours, which could not be read before: was it meant for somebody else? */
+static void tell_whom_it_was_for(const struct hw_call *call, const struct cli_owner *owner,
+                                 const struct cli_identity *identity)
+{
+    struct sto_lun *lun = sto_owner_lun(owner->owner);
+    struct sto_tool_meta meta;
+    const struct sto_record *before = &meta.history[0];
+    struct sto_layout layout;
+
+    if (sto_tool_read_layout(lun, &layout, NULL) < 0 ||
+        sto_tool_read_meta(lun, &layout, &meta, NULL) < 0 || meta.history_count == 0 ||
+        before->state != STO_RECORD_HANDOVER || before->handover_node == 0 ||
+        before->handover_node == identity->node)
+        return;
+    (void)fprintf(call->err,
+                  "hawser: %s: warning: node %u had handed it over to node %u, not to node %u; see "
+                  "that no VM of it starts there\n",
+                  owner->name, before->node, before->handover_node, identity->node);
+}
+
 static int claim(struct hw_call *call, bool takeover)
 {
     struct cli_identity identity;
@@ -176,6 +203,8 @@ static int claim(struct hw_call *call, bool takeover)
         return hw_fail(call, &error);
     key = sto_own_key(sto_owner_machine(owner.owner));
     generation = sto_own_generation(sto_owner_machine(owner.owner));
+    if (takeover)
+        tell_whom_it_was_for(call, &owner, &identity);
     if (takeover && hw_option_given(call, "force"))
         rc = adopt(&owner, &identity, &error);
     cli_owner_close(&owner); /* hard: key and reservation stay */
@@ -201,6 +230,7 @@ int cmd_lun_handover(struct hw_call *call)
     struct hw_error error = { 0 };
     uint64_t to = 0, key;
     uint32_t generation;
+    char did[64];
 
     if (hw_option_number(call, "to", 1, UINT16_MAX, &to, &error) < 0)
         return hw_fail(call, &error);
@@ -215,7 +245,9 @@ int cmd_lun_handover(struct hw_call *call)
     generation = sto_own_generation(sto_owner_machine(owner.owner));
     if (cli_owner_hand_over(&owner, (uint16_t)to, &error) < 0)
         return hw_fail(call, &error);
-    return say(call, "ready to be taken over", &identity, key, generation);
+    (void)snprintf(did, sizeof(did), "ready to be taken over by node %u", (unsigned)to);
+    return say(call, hw_option_given(call, "json") ? "ready to be taken over" : did, &identity, key,
+               generation);
 }
 
 int cmd_lun_release(struct hw_call *call)

@@ -106,10 +106,21 @@ static void print_probe(FILE *out, const struct sto_meta *meta)
                   date_text(meta->probed_s, date));
 }
 
+static void print_record(FILE *out, const char *title, const struct sto_record *record)
+{
+    const bool handed = record->state == STO_RECORD_HANDOVER && record->handover_node != 0;
+    char date[DATE_BYTES], to[40] = "";
+
+    if (handed)
+        (void)snprintf(to, sizeof(to), "handed over to node %u by ", record->handover_node);
+    (void)fprintf(out, "%s%s%snode %u, generation %" PRIu32 " (%s)\n", title,
+                  handed ? to : sto_record_state_name(record->state), handed ? "" : ", ",
+                  record->node, record->generation, date_text(record->written_s, date));
+}
+
 static void print_meta(FILE *out, const struct sto_tool_meta *meta)
 {
     char uuid[STO_GUID_TEXT_BYTES], size[STO_SIZE_TEXT_BYTES], need[STO_SIZE_TEXT_BYTES];
-    char date[DATE_BYTES];
     uint64_t state_bytes = 0;
 
     if (meta->meta_rc == 0) {
@@ -126,13 +137,9 @@ static void print_meta(FILE *out, const struct sto_tool_meta *meta)
         (void)fprintf(out, "  record        cannot be read; see 'hawser lun verify'\n");
         return;
     }
-    (void)fprintf(out, "  record        %s, node %u, generation %" PRIu32 " (%s)\n",
-                  sto_record_state_name(meta->record.state), meta->record.node,
-                  meta->record.generation, date_text(meta->record.written_s, date));
+    print_record(out, "  record        ", &meta->record);
     for (unsigned i = 0; i < meta->history_count; i++)
-        (void)fprintf(out, "    before      %s, node %u, generation %" PRIu32 " (%s)\n",
-                      sto_record_state_name(meta->history[i].state), meta->history[i].node,
-                      meta->history[i].generation, date_text(meta->history[i].written_s, date));
+        print_record(out, "    before      ", &meta->history[i]);
 }
 
 int cmd_lun_show(struct hw_call *call)

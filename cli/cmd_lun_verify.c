@@ -230,8 +230,12 @@ static int run_probe(struct verify *verify, struct cli_lun *lun,
                      const struct cli_identity *identity, struct hw_error *error)
 {
     uint32_t bits = 0;
-    int rc;
+    int rc = verify->view.reservation_rc == 0
+                 ? cli_owner_want_none(verify->view.name, &verify->view.reservation, error)
+                 : 0;
 
+    if (rc < 0)
+        return rc;
     if (verify->view.layout_rc < 0 || verify->view.meta.meta_rc < 0)
         return hw_error_set(error, HW_ERROR_REFUSED, ENOENT, verify->view.name,
                             "only a LUN with hawser's layout is probed",

@@ -24,6 +24,18 @@ int cli_owner_fail(const char *name, const struct cli_owner *owner, struct hw_er
     return sto_own_reason_error(name, owner->reason, owner->key, owner->detail, error);
 }
 
+int cli_owner_want_none(const char *name, const struct sto_pr_reservation *held,
+                        struct hw_error *error)
+{
+    struct sto_key_parts parts;
+
+    if (!held->held || !sto_key_parse(held->key, &parts))
+        return 0;
+    return hw_error_setf(error, HW_ERROR_REFUSED, EBUSY, name,
+                         "release it first: 'hawser lun release' on that node",
+                         "node %u owns it (generation %" PRIu32 ")", parts.node, parts.generation);
+}
+
 static void noticed(void *context, const struct sto_owner_notice *notice)
 {
     struct cli_owner *owner = context;

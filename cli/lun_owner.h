@@ -51,6 +51,13 @@ int cli_owner_hand_over(struct cli_owner *owner, uint16_t node, struct hw_error 
 /* Close hard: key and reservation stay on the LUN. May be given an owner that was closed. */
 void cli_owner_close(struct cli_owner *owner);
 
+/*
+ * For what would destroy an owner's data: 0 if `held` is no reservation of a hawser node, else
+ * -EBUSY with the message: whose it is, and that it has to be released first.
+ */
+int cli_owner_want_none(const char *name, const struct sto_pr_reservation *held,
+                        struct hw_error *error);
+
 /* The exit status and words of a reason. Returns a negative errno. */
 int cli_owner_fail(const char *name, const struct cli_owner *owner, struct hw_error *error);
 

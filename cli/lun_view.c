@@ -88,6 +88,12 @@ const char *cli_view_owner_text(const struct cli_view *view, char text[CLI_OWNER
         (void)snprintf(text, CLI_OWNER_TEXT_BYTES, "%s",
                        view->file ? "cannot be fenced (file)" : "cannot be fenced");
     } else if (view->meta_read && view->meta.record_rc == 0 &&
+               view->meta.record.state == STO_RECORD_HANDOVER &&
+               view->meta.record.handover_node != 0) {
+        (void)snprintf(text, CLI_OWNER_TEXT_BYTES,
+                       "handed over to node %u by node %u, reservation lost",
+                       view->meta.record.handover_node, view->meta.record.node);
+    } else if (view->meta_read && view->meta.record_rc == 0 &&
                view->meta.record.state != STO_RECORD_FREE) {
         (void)snprintf(text, CLI_OWNER_TEXT_BYTES,
                        "node %u, generation %" PRIu32 " by its record, reservation lost",
@@ -147,11 +153,11 @@ static json_t *record_json(const struct sto_record *record)
 {
     char cluster[STO_GUID_TEXT_BYTES];
 
-    return json_pack("{s:s, s:s, s:i, s:I, s:I, s:I}", "state",
-                     sto_record_state_name(record->state), "cluster",
-                     sto_guid_text(record->cluster_uuid, cluster), "node", (int)record->node,
-                     "generation", (json_int_t)record->generation, "sequence",
-                     (json_int_t)record->sequence, "written", (json_int_t)record->written_s);
+    return json_pack(
+        "{s:s, s:s, s:i, s:i, s:I, s:I, s:I}", "state", sto_record_state_name(record->state),
+        "cluster", sto_guid_text(record->cluster_uuid, cluster), "node", (int)record->node,
+        "handover_node", (int)record->handover_node, "generation", (json_int_t)record->generation,
+        "sequence", (json_int_t)record->sequence, "written", (json_int_t)record->written_s);
 }
 
 static json_t *meta_json(const struct cli_view *view)

@@ -155,7 +155,8 @@ const struct hw_verb cli_verbs_lun[] = {
       .text = "Reads only. Prints the capacity and block size, what the target offers, the areas "
               "with the saved-state space reserved, what the probe found, the ownership record "
               "with its history, and the registered keys and the reservation as the target reports "
-              "them. Of a LUN that another node holds, only size and owner can be read.",
+              "them. Of a LUN that another node holds, only size and owner can be read: "
+              "to whom that node handed it over is known once it is taken over.",
       .options = plain_options,
       .run = HW_RUN(cmd_lun_show) },
     { .path = "lun list",
@@ -198,8 +199,11 @@ const struct hw_verb cli_verbs_lun[] = {
     { .path = "lun handover",
       .arguments = "URL",
       .summary = "let another node become the owner",
-      .text = "Drains and flushes, then writes the hand-over into the ownership record. The other "
-              "node then takes the LUN over.",
+      .text =
+          "Drains and flushes, then writes the hand-over into the ownership record. The other "
+          "node then takes the LUN over. Until then the reservation stays as it is, and keeps the "
+          "record from being read: a third node that takes the LUN over is told afterwards whom "
+          "it was for.",
       .options = handover_options,
       .run = HW_RUN(cmd_lun_handover) },
     { .path = "lun release",

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { BARE_BYTES_LEAST = 1024 * 1024 };
+
 struct unit {
     const char *suffix;
     uint64_t factor;
@@ -85,6 +87,7 @@ struct kind {
     int (*parse)(const char *text, uint64_t *ret_value);
     const struct unit *units;
     const char *looks_like, *alone; /* `alone` follows a bound that has no suffix */
+    uint64_t unit_below;            /* a lesser number without a unit is a slip; 0: none is */
 };
 
 /* As it would be typed, in the largest unit that leaves no fraction. */
@@ -116,6 +119,10 @@ static int take_value(const struct hw_call *call, const char *name, const struct
     if (rc == -EINVAL)
         return hw_error_setf(error, HW_ERROR_USAGE, EINVAL, object, "see --help",
                              "\"%s\" is not %s", text, kind->looks_like);
+    if (rc == 0 && value > 0 && value < kind->unit_below &&
+        text[strspn(text, "0123456789")] == '\0')
+        return hw_error_setf(error, HW_ERROR_USAGE, EINVAL, object, "name a unit, e.g. 64M",
+                             "%s would be %" PRIu64 " bytes", text, value);
     if (rc < 0 || value < range[0] || value > range[1])
         return hw_error_setf(error, HW_ERROR_USAGE, EINVAL, object, "see --help",
                              "%s is not within %s to %s", text, bound_text(range[0], kind, least),
@@ -127,7 +134,7 @@ static int take_value(const struct hw_call *call, const char *name, const struct
 int hw_option_number(const struct hw_call *call, const char *name, uint64_t least, uint64_t most,
                      uint64_t *ret_value, struct hw_error *error)
 {
-    static const struct kind kind = { hw_parse_number, number_units, "a number", "" };
+    static const struct kind kind = { hw_parse_number, number_units, "a number", "", 0 };
 
     return take_value(call, name, &kind, (uint64_t[2]) { least, most }, ret_value, error);
 }
@@ -135,7 +142,8 @@ int hw_option_number(const struct hw_call *call, const char *name, uint64_t leas
 int hw_option_size(const struct hw_call *call, const char *name, uint64_t least, uint64_t most,
                    uint64_t *ret_bytes, struct hw_error *error)
 {
-    static const struct kind kind = { hw_parse_size, size_units, "a size such as 256M", " bytes" };
+    static const struct kind kind = { hw_parse_size, size_units, "a size such as 256M", " bytes",
+                                      BARE_BYTES_LEAST };
 
     return take_value(call, name, &kind, (uint64_t[2]) { least, most }, ret_bytes, error);
 }
@@ -144,7 +152,7 @@ int hw_option_duration(const struct hw_call *call, const char *name, uint64_t le
                        uint64_t *ret_ms, struct hw_error *error)
 {
     static const struct kind kind = { hw_parse_duration, duration_units,
-                                      "a time such as 5s or 500ms", "ms" };
+                                      "a time such as 5s or 500ms", "ms", 0 };
 
     return take_value(call, name, &kind, (uint64_t[2]) { least, most }, ret_ms, error);
 }

@@ -24,7 +24,8 @@ int hw_parse_duration(const char *text, uint64_t *ret_ms);
  */
 int hw_option_number(const struct hw_call *call, const char *name, uint64_t least, uint64_t most,
                      uint64_t *ret_value, struct hw_error *error);
-/* As hw_option_number(), a size in bytes. */
+/* As hw_option_number(), a size in bytes. A number without a unit that is below 1 MiB is refused:
+ * the unit was forgotten. */
 int hw_option_size(const struct hw_call *call, const char *name, uint64_t least, uint64_t most,
                    uint64_t *ret_bytes, struct hw_error *error);
 /* As hw_option_number(), a duration in milliseconds. */

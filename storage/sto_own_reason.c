@@ -23,8 +23,8 @@ static const struct {
     [STO_OWN_REASON_STALE] = { HW_ERROR_REFUSED, ESTALE,
                                "use a higher --generation than 'hawser lun show' tells" },
     [STO_OWN_REASON_HELD] = { HW_ERROR_REFUSED, EBUSY,
-                              "'hawser lun takeover' takes it away, if you are sure that its VM "
-                              "does not run" },
+                              "'hawser lun takeover' takes it away, if it was handed over to "
+                              "this node, or you are sure that its VM does not run" },
     [STO_OWN_REASON_UNEXPECTED] = { HW_ERROR_REFUSED, EBUSY, "look again with 'hawser lun show'" },
     [STO_OWN_REASON_FOREIGN_KEY] = { HW_ERROR_REFUSED, EPERM,
                                      "find out whose it is; 'hawser lun takeover --force' takes it "

@@ -100,6 +100,7 @@ admin_in_order()
     good "verify" 'ok +layout +both copies' lun verify "$url"
     # shellcheck disable=SC2046 # words
     good "verify --probe" 'kept-out' lun verify "$url" --probe $(as 1 1)
+    bad "a size without a unit" 2 'name a unit, e.g. 64M' lun init "$url" --max-memory 64 --cluster "$LAB_CLUSTER"
     head -c 5000001 /dev/urandom >image
     # shellcheck disable=SC2046
     good "import" 'imported .* read back' lun import "$url" image $(as 1 20)
@@ -122,21 +123,28 @@ admin_in_order()
     # shellcheck disable=SC2046
     bad "takeover with a stale generation" 3 'stale' lun takeover "$url" $(as 2 30)
     # shellcheck disable=SC2086
-    bad "init of an owned LUN" 3 'reservation .exclusive access. held by 0xc7' \
+    bad "init of an owned LUN" 3 'node 1 owns it .generation 41.; release it first' \
         lun init "$url" $MEMORY --cluster "$LAB_CLUSTER"
+    # shellcheck disable=SC2086
+    bad "init --force of an owned LUN" 3 'node 1 owns it .generation 41.; release it first' \
+        lun init "$url" $MEMORY --cluster "$LAB_CLUSTER" --force --generation 5000
+    # shellcheck disable=SC2046
+    bad "probe of an owned LUN" 3 'node 1 owns it .generation 41.; release it first' \
+        lun verify "$url" --probe $(as 2 60)
     # shellcheck disable=SC2046
     bad "import into another's LUN" 3 'reserved by another node' lun import "$url" image $(as 2 60)
     bad "bench of another's LUN" 3 'reserved by another node' lun bench "$url" --seconds 1
     # shellcheck disable=SC2046
     good "takeover" 'taken over, node 2, generation 60' lun takeover "$url" $(as 2 60)
     # shellcheck disable=SC2046
-    good "handover" 'ready to be taken over' lun handover "$url" --to 1 $(as 2 60)
+    good "handover" 'ready to be taken over by node 1' lun handover "$url" --to 1 $(as 2 60)
     NODE=n1
     # shellcheck disable=SC2046
     json "takeover by the node it was handed to" '.result == "taken over" and .generation == 80' \
         lun takeover "$url" $(as 1 80)
     # shellcheck disable=SC2046
     good "release" 'released' lun release "$url" $(as 1 80)
+    good "the history tells to whom it was handed" 'handed over to node 1 by node 2' lun show "$url"
     # shellcheck disable=SC2046
     bad "release of what nobody owns" 3 'node 1 does not own it' lun release "$url" $(as 1 80)
     json "bench reads" '.results | length == 2' lun bench "$url" --seconds 1
@@ -144,8 +152,41 @@ admin_in_order()
     json "bench writes under ownership" '.results | length == 4' lun bench "$url" --seconds 1 --write $(as 1 100)
     alive
     robbed
+    handed_to_another
     printf '# all\n%s\n\n' "$url" >list
     json "list from a file" 'length == 1 and .[0].record.state == "free"' lun list --from list
+}
+
+# what node 1 owns is not laid out anew by node 1 either; what it handed to node 3 is no secret from node 2
+handed_to_another()
+{
+    # shellcheck disable=SC2046
+    good "claim, to be handed over" 'claimed' lun claim "$url" $(as 1 200)
+    # shellcheck disable=SC2046,SC2086
+    hawser lun init "$url" $MEMORY --force $(as 1 216)
+    tap_is "init --force by its own node" "$STATUS $(grep -c 'node 1 owns it .*; release it first' stderr)" "3 1"
+    # shellcheck disable=SC2046
+    good "handover to node 3" 'ready to be taken over by node 3' lun handover "$url" --to 3 $(as 1 232)
+    NODE=n2
+    # shellcheck disable=SC2046
+    bad "claim by another node says what else may be" 3 'if it was handed over to this node' lun claim "$url" $(as 2 248)
+    # shellcheck disable=SC2046
+    hawser lun takeover "$url" $(as 2 248)
+    tap_is "takeover by another node is told for whom it was" \
+        "$STATUS $(grep -c 'warning: node 1 had handed it over to node 3, not to node 2; ' stderr)" "0 1"
+    # shellcheck disable=SC2046
+    good "handover back" 'ready to be taken over by node 1' lun handover "$url" --to 1 $(as 2 248)
+    san_stop
+    san_daemon && san_targets
+    NODE=n3
+    good "the target forgets the reservation: show says to whom" 'owner +handed over to node 1 by node 2' lun show "$url"
+    # shellcheck disable=SC2046
+    bad "and so does a third node's claim" 3 'handed over to node 1 by node 2' lun claim "$url" $(as 3 280)
+    NODE=n1
+    # shellcheck disable=SC2046
+    good "the one that it was handed to claims it" 'claimed, node 1' lun claim "$url" $(as 1 280)
+    # shellcheck disable=SC2046
+    good "and releases it" 'released' lun release "$url" $(as 1 280)
 }
 
 # a process of this node that owns the LUN is not robbed by another one of the same node

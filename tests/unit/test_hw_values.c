@@ -142,6 +142,33 @@ static void ranges_have_units(void)
     CU_ASSERT_STRING_EQUAL(error.reason, "0 is not within 1M to 1536K");
 }
 
+/* Nobody means 64 bytes. */
+static void sizes_want_a_unit(void)
+{
+    static const struct hw_option one = { .name = "x", .argument = "N" };
+    static const struct {
+        const char *text, *message;
+    } expected[] = {
+        { "64", "--x: 64 would be 64 bytes; name a unit, e.g. 64M" },
+        { "1048575", "--x: 1048575 would be 1048575 bytes; name a unit, e.g. 64M" },
+        { "1048576", "" },
+        { "64K", "" },
+    };
+
+    for (unsigned i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        struct hw_given_option given;
+        struct hw_call call = call_with(&one, expected[i].text, &given);
+        struct hw_error error = { 0 };
+        char line[HW_ERROR_LINE_BYTES];
+        uint64_t value = 0;
+        int rc = hw_option_size(&call, "x", 1, UINT64_MAX, &value, &error);
+
+        (void)hw_error_line(&error, line, sizeof(line));
+        CU_ASSERT_STRING_EQUAL(line, expected[i].message);
+        CU_ASSERT_EQUAL(rc, expected[i].message[0] ? -EINVAL : 0);
+    }
+}
+
 static void options_keep_their_default(void)
 {
     static const struct hw_option other = { .name = "other", .argument = "N" };
@@ -163,6 +190,7 @@ const struct unit_case unit_cases[] = {
     { "durations", parses_durations },
     { "an option's value has a range", options_have_a_range },
     { "a range is told with its unit", ranges_have_units },
+    { "a size wants a unit", sizes_want_a_unit },
     { "an option that is not given keeps its default", options_keep_their_default },
     { 0 },
 };
