@@ -38,9 +38,13 @@ int vh_back_new(int listener, size_t owner_bytes, const struct vh_back_callbacks
         return -ENOMEM;
     if (callbacks->events == NULL)
         rc = vh_events_new(&back->own_events);
+    back->retry_fd = rc < 0 ? rc : vh_retry_new();
+    rc = back->retry_fd < 0 ? back->retry_fd : 0;
     back->more_fd = rc < 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (back->more_fd < 0) {
         rc = rc < 0 ? rc : -errno;
+        if (back->retry_fd >= 0)
+            (void)close(back->retry_fd);
         vh_events_free(back->own_events);
         free(back);
         return rc;
@@ -126,7 +130,10 @@ void vh_back_free(struct vh_back *back)
         back_watch(back, back->listener, 0);
     if (back->ready)
         back_watch(back, back->more_fd, 0);
+    if (back->retrying)
+        back_watch(back, back->retry_fd, 0);
     (void)close(back->more_fd);
+    (void)close(back->retry_fd);
     (void)close(back->listener);
     vh_events_free(back->own_events);
     free(back);
@@ -255,6 +262,19 @@ static void talk(struct vh_conn *conn)
     }
 }
 
+/* Come back later, or no more. */
+static void retry(struct vh_back *back, bool later)
+{
+    if (later == back->retrying)
+        return;
+    back->retrying = later;
+    if (later)
+        vh_retry_arm(back->retry_fd);
+    else
+        vh_retry_take(back->retry_fd);
+    back_watch(back, back->retry_fd, later ? POLLIN : 0);
+}
+
 static struct vh_queue *find_kick(struct vh_back *back, int fd)
 {
     for (unsigned i = 0; i < VH_CLIENTS; i++)
@@ -276,6 +296,10 @@ void vh_back_service(struct vh_back *back, int fd, short revents)
     if (fd == back->more_fd) {
         (void)eventfd_read(fd, &count);
         back_run_all(back);
+        return;
+    }
+    if (fd == back->retry_fd) {
+        retry(back, false); /* vh_back_flush() follows */
         return;
     }
     for (unsigned i = 0; i < VH_CLIENTS; i++) {
@@ -303,7 +327,7 @@ static void let_talk(struct vh_back *back)
         for (unsigned k = 0; conn->fd >= 0 && k < VH_QUEUES; k++) {
             struct vh_queue *queue = &conn->queues[k];
 
-            if (!queue->stopping || queue->ring.in_use > 0)
+            if (!queue->stopping || queue->ring.in_use > 0 || queue->untold)
                 continue;
             queue->stopping = false;
             back_watch(back, conn->fd, POLLIN);
@@ -317,19 +341,30 @@ static void let_talk(struct vh_back *back)
     }
 }
 
+/* What the ring says of signals it says once: a wish that was not met is kept beside it. */
+static void tell_driver(struct vh_queue *queue)
+{
+    const bool can = queue->running && queue->call_fd >= 0;
+
+    queue->untold = can && (queue->untold || vh_ring_wants_signal(&queue->ring)) &&
+                    vh_events_signal(queue->conn->back->events, queue->call_fd) < 0;
+    queue->answered = queue->untold;
+}
+
 void vh_back_flush(struct vh_back *back)
 {
+    bool untold = false;
+
     for (unsigned i = 0; i < VH_CLIENTS; i++) {
         for (unsigned k = 0; k < VH_QUEUES; k++) {
             struct vh_queue *queue = &back->conns[i].queues[k];
 
-            if (!queue->answered)
-                continue;
-            queue->answered = false;
-            if (queue->running && queue->call_fd >= 0 && vh_ring_wants_signal(&queue->ring))
-                vh_events_signal(back->events, queue->call_fd);
+            if (queue->answered)
+                tell_driver(queue);
+            untold = untold || queue->untold;
         }
     }
+    retry(back, untold);
     let_talk(back);
     back_settle(back);
 }

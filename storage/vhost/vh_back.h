@@ -68,7 +68,8 @@ void vh_back_hold(struct vh_back *back, bool hold);
 
 /* Something happened on a watched descriptor. Never blocks. */
 void vh_back_service(struct vh_back *back, int fd, short revents);
-/* Tell the drivers what was answered since the last call: once after each turn of the loop. */
+/* Tell the drivers what was answered since the last call: once after each turn of the loop. Who
+ * cannot be told now is told in a later turn, which a timer brings about. */
 void vh_back_flush(struct vh_back *back);
 
 /*

@@ -21,6 +21,7 @@ struct vh_queue {
     struct vh_conn *conn;
     int kick_fd, call_fd;
     bool placed, enabled, started, running, stopping, answered;
+    bool untold; /* its driver wants a signal, which the kernel did not take */
     uint16_t base;
     uint64_t desc_addr, avail_addr, used_addr, log_addr;
     uint32_t flags;
@@ -56,6 +57,8 @@ struct back_request {
 struct vh_back {
     int listener;
     int more_fd;                           /* an eventfd of ours: a queue has more than its turn */
+    int retry_fd;                          /* a timer: an untold driver is to be told; watched */
+    bool retrying;                         /* while it is armed */
     struct vh_events *events, *own_events; /* clients' are signalled through it; NULL: not ours */
     size_t owner_bytes;
     struct vh_back_callbacks callbacks;

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -78,7 +79,7 @@ bool vh_events_knows(struct vh_events *events, int fd)
     return submit(events, &iocb) == -EOPNOTSUPP;
 }
 
-static int signal_event(struct vh_events *events, int fd)
+int vh_events_signal(struct vh_events *events, int fd)
 {
     struct iocb iocb = { .aio_lio_opcode = IOCB_CMD_POLL,
                          .aio_fildes = (uint32_t)events->own_fd,
@@ -89,11 +90,6 @@ static int signal_event(struct vh_events *events, int fd)
     return submit(events, &iocb);
 }
 
-void vh_events_signal(struct vh_events *events, int fd)
-{
-    (void)signal_event(events, fd);
-}
-
 int vh_event_take(int fd)
 {
     uint64_t count;
@@ -102,11 +98,32 @@ int vh_event_take(int fd)
     return preadv2(fd, &into, 1, -1, RWF_NOWAIT) < 0 ? -errno : 0;
 }
 
+int vh_retry_new(void)
+{
+    const int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+    return fd < 0 ? -errno : fd;
+}
+
+void vh_retry_arm(int fd)
+{
+    const struct itimerspec in = { .it_value = { .tv_nsec = VH_RETRY_MS * 1000000L } };
+
+    (void)timerfd_settime(fd, 0, &in, NULL);
+}
+
+void vh_retry_take(int fd)
+{
+    uint64_t count;
+
+    (void)!read(fd, &count, sizeof(count));
+}
+
 /* Does this host do all that is needed? A kernel that knows a call and not this use of it says
  * EINVAL, EOPNOTSUPP or (the C library, for a flag it cannot pass) ENOTSUP. */
 static int probe(struct vh_events *events)
 {
-    int rc = signal_event(events, events->own_fd);
+    int rc = vh_events_signal(events, events->own_fd);
 
     if (rc == 0)
         rc = fetch(events) == 1 ? 0 : -errno;

@@ -32,9 +32,20 @@ void vh_events_free(struct vh_events *events);
 
 /* Is this descriptor an eventfd? It is not signalled. */
 bool vh_events_knows(struct vh_events *events, int fd);
-/* Add 1 to this eventfd, unless it is full. Never blocks. */
-void vh_events_signal(struct vh_events *events, int fd);
+/* Add 1 to this eventfd, unless it is full. 0 or -errno: the kernel did not take it, nobody was
+ * told, and it is to be tried again: see vh_retry_new(). Never blocks. */
+int vh_events_signal(struct vh_events *events, int fd);
 /* Take the count of an eventfd. 0; -EAGAIN: it had none; or -errno. Never blocks. */
 int vh_event_take(int fd);
+
+/* How long after a signal that failed it is tried again. */
+enum { VH_RETRY_MS = 10 };
+
+/* A timer to come back with, off at first: a descriptor, the caller's, or -errno. */
+int vh_retry_new(void);
+/* Let it be readable VH_RETRY_MS from now. */
+void vh_retry_arm(int fd);
+/* It was: no more, until it is armed again. */
+void vh_retry_take(int fd);
 
 #endif

@@ -18,6 +18,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@
 #include "storage/vhost/vh_log.h"
 #include "storage/vhost/vh_msg.h"
 #include "tests/unit/fail_alloc.h"
+#include "tests/unit/fail_syscall.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/watch_loop.h"
 
@@ -425,6 +427,31 @@ static void one_runs(void)
     CU_ASSERT_TRUE(wait_done(&two, 1));
     player_end(&two);
     end();
+}
+
+/* The kernel takes no signal for a while: the driver is told when it does, and not forgotten. */
+static void signals_again(void)
+{
+    for (unsigned stops = 0; stops < 2; stops++) {
+        const int64_t start_ms = hw_clock_now_ms(hw_clock_boottime());
+
+        begin_held();
+        fail_syscall_arm(SYS_io_submit, EAGAIN);
+        answer_held();
+        vh_back_flush(back);
+        if (stops != 0)
+            CU_ASSERT_EQUAL(vh_front_stop(vh_drive_front(one.drive)), 0);
+        for (unsigned i = 0; i < 4; i++)
+            CU_ASSERT_TRUE(watch_loop_turn(&loop, WATCH_LOOP_MS));
+        CU_ASSERT_TRUE(fail_syscall_disarm() > 2);
+        if (stops == 0) /* tried again, but not without a pause */
+            CU_ASSERT_TRUE(hw_clock_now_ms(hw_clock_boottime()) - start_ms >= 3 * VH_RETRY_MS);
+        CU_ASSERT_EQUAL(one.done, 0);
+        CU_ASSERT_TRUE(wait_done(&one, 1));
+        settle();
+        CU_ASSERT_EQUAL(vh_back_stats(back).running, stops == 0);
+        end();
+    }
 }
 
 /* The driver's front end stops while a request is out. */
@@ -905,6 +932,7 @@ const struct unit_case unit_cases[] = {
     { "a held disk takes nothing, and fails nothing", holds },
     { "a back end that died is followed by one that does its requests again", comes_back },
     { "of two front ends one runs; the other waits for the last request", one_runs },
+    { "a signal that the kernel did not take is sent again", signals_again },
     { "a stop waits for what is out, and takes nothing new", drains },
     { "a guest that fills its ring while it is served keeps nobody out", guest_floods },
     { "a client that streams messages keeps nobody out", client_floods },

@@ -72,13 +72,13 @@ static void counts(void)
     eventfd_t count;
 
     for (unsigned i = 0; i < 1000; i++)
-        vh_events_signal(events, fd);
+        CU_ASSERT_EQUAL(vh_events_signal(events, fd), 0);
     CU_ASSERT_EQUAL(eventfd_read(other, &count), -1);
     CU_ASSERT_EQUAL(eventfd_read(fd, &count), 0);
     CU_ASSERT_EQUAL(count, 1000); /* none is missing */
     close(fd);
     close(other);
-    vh_events_signal(events, fd); /* nobody's */
+    CU_ASSERT_EQUAL(vh_events_signal(events, fd), -EBADF); /* nobody's */
     end(events);
 }
 
@@ -147,6 +147,23 @@ static void lacks_memory(void)
     vh_events_free(NULL);
 }
 
+/* The kernel does not take a signal, also not the second time: that is told. */
+static void tells_of_a_lost_signal(void)
+{
+    struct vh_events *events = begin();
+    int fd = eventfd(0, EFD_NONBLOCK);
+    eventfd_t count;
+
+    fail_syscall_arm(SYS_io_submit, EAGAIN);
+    CU_ASSERT_EQUAL(vh_events_signal(events, fd), -EAGAIN);
+    CU_ASSERT_EQUAL(fail_syscall_disarm(), 2);
+    CU_ASSERT_EQUAL(eventfd_read(fd, &count), -1);
+    CU_ASSERT_EQUAL(vh_events_signal(events, fd), 0);
+    CU_ASSERT_EQUAL(eventfd_read(fd, &count), 0);
+    close(fd);
+    end(events);
+}
+
 /* A host where one of the calls does not work is told at once, with what to do about it. */
 static void says_what_is_missing(void)
 {
@@ -188,6 +205,7 @@ const struct unit_case unit_cases[] = {
     { "a full counter that blocks does not stall who signals", never_waits_to_signal },
     { "an empty counter that blocks does not stall who takes", never_waits_to_take },
     { "an eventfd is told from all else, and not signalled", knows_eventfds },
+    { "a signal that is not taken is told", tells_of_a_lost_signal },
     { "a host that cannot is told what it lacks", says_what_is_missing },
     { "without memory there is none", lacks_memory },
     { 0 },
