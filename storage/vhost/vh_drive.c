@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -38,6 +39,14 @@ struct slot {
     uint8_t padding[63];
 };
 
+/* What a server gets of ours: the memory of the rings and slots, and who wakes whom. */
+struct own {
+    int memory_fd, kick_fd, call_fd;
+    uint8_t *memory; /* NULL: not there */
+};
+
+#define NO_OWN ((struct own) { .memory_fd = -1, .kick_fd = -1, .call_fd = -1 })
+
 struct vh_drive {
     struct vh_drive_callbacks callbacks;
     struct vh_front *front;
@@ -45,9 +54,11 @@ struct vh_drive {
     struct vh_front_setup setup;
     bool started; /* the set-up was handed over once */
     uint16_t size;
-    int memory_fd, kick_fd, call_fd;
-    int more_fd; /* an eventfd of ours alone: more was answered than one turn takes */
-    uint8_t *memory;
+    struct own own;
+    bool stale;   /* a server that may live answers into `own`: nothing there is believed */
+    int more_fd;  /* an eventfd of ours alone: more was answered than one turn takes */
+    int retry_fd; /* a timer: the kick is to be sent again; watched while `retrying` */
+    bool retrying;
     uint64_t memory_bytes, avail_at, used_at, slots_at;
     uint16_t avail_idx, kicked_idx, used_seen;
     struct vh_drive_op **ops;         /* by slot; NULL: free */
@@ -58,12 +69,12 @@ struct vh_drive {
 
 static struct slot *slot_of(struct vh_drive *drive, unsigned i)
 {
-    return (struct slot *)(void *)(drive->memory + drive->slots_at) + i;
+    return (struct slot *)(void *)(drive->own.memory + drive->slots_at) + i;
 }
 
 static uint64_t own_addr(const struct vh_drive *drive, const void *pointer)
 {
-    return OWN_ADDR + (uint64_t)((const uint8_t *)pointer - drive->memory);
+    return OWN_ADDR + (uint64_t)((const uint8_t *)pointer - drive->own.memory);
 }
 
 uint64_t vh_drive_guest_addr(const struct vh_drive *drive, const void *pointer)
@@ -86,28 +97,87 @@ static uint64_t align_up(uint64_t value, uint64_t align)
     return (value + align - 1) / align * align;
 }
 
-static int make_memory(struct vh_drive *drive)
+static void place(struct vh_drive *drive)
 {
     const uint64_t size = drive->size;
-    void *map;
 
     drive->avail_at = size * sizeof(struct vh_desc);
     drive->used_at = align_up(drive->avail_at + 6 + 2 * size, 64);
     drive->slots_at = align_up(drive->used_at + 6 + 8 * size, 64);
     drive->memory_bytes = align_up(drive->slots_at + size * sizeof(struct slot), 4096);
-    drive->memory_fd = memfd_create("hawser-queue", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (drive->memory_fd < 0 || ftruncate(drive->memory_fd, (off_t)drive->memory_bytes) < 0 ||
-        fcntl(drive->memory_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+}
+
+static void close_own(struct own *own, uint64_t bytes)
+{
+    if (own->memory != NULL)
+        (void)munmap(own->memory, (size_t)bytes);
+    if (own->memory_fd >= 0)
+        (void)close(own->memory_fd);
+    if (own->kick_fd >= 0)
+        (void)close(own->kick_fd);
+    if (own->call_fd >= 0)
+        (void)close(own->call_fd);
+    *own = NO_OWN;
+}
+
+static int open_own(struct own *own, uint64_t bytes)
+{
+    void *map;
+
+    own->memory_fd = memfd_create("hawser-queue", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (own->memory_fd < 0 || ftruncate(own->memory_fd, (off_t)bytes) < 0 ||
+        fcntl(own->memory_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
         return -errno;
-    map = mmap(NULL, (size_t)drive->memory_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-               drive->memory_fd, 0);
+    map = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, own->memory_fd, 0);
     if (map == MAP_FAILED)
         return -errno;
-    drive->memory = map;
-    drive->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    drive->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    drive->more_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return drive->kick_fd < 0 || drive->call_fd < 0 || drive->more_fd < 0 ? -errno : 0;
+    own->memory = map;
+    own->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    own->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return own->kick_fd < 0 || own->call_fd < 0 ? -errno : 0;
+}
+
+/* Where the server finds what is ours. */
+static void set_up_own(struct vh_drive *drive)
+{
+    struct vh_front_setup *setup = &drive->setup;
+    const uint64_t at = (uint64_t)(uintptr_t)drive->own.memory;
+
+    setup->regions[0] = (struct vh_region) { .guest_addr = OWN_ADDR,
+                                             .bytes = drive->memory_bytes,
+                                             .user_addr = at };
+    setup->region_fds[0] = drive->own.memory_fd;
+    setup->queue_count = 1;
+    setup->queues[0] = (struct vh_front_queue) { .size = drive->size,
+                                                 .desc_addr = at,
+                                                 .avail_addr = at + drive->avail_at,
+                                                 .used_addr = at + drive->used_at,
+                                                 .used_guest_addr = OWN_ADDR + drive->used_at,
+                                                 .kick_fd = drive->own.kick_fd,
+                                                 .call_fd = drive->own.call_fd };
+}
+
+/*
+ * Nothing that the last server has of ours is the next one's. If it lives it may answer still, take
+ * what it finds in the ring, or swallow a kick: in the old memory it does that to nobody.
+ */
+static int renew_own(struct vh_drive *drive)
+{
+    struct own old = drive->own, fresh = NO_OWN;
+    int rc = open_own(&fresh, drive->memory_bytes);
+
+    if (rc < 0) {
+        close_own(&fresh, drive->memory_bytes);
+        return rc;
+    }
+    drive->callbacks.watch(drive->callbacks.context, old.call_fd, 0);
+    drive->callbacks.watch(drive->callbacks.context, fresh.call_fd, POLLIN);
+    close_own(&old, drive->memory_bytes);
+    drive->own = fresh;
+    drive->avail_idx = drive->kicked_idx = drive->used_seen = 0;
+    drive->stale = false;
+    set_up_own(drive);
+    return 0;
 }
 
 static void make_setup(struct vh_drive *drive, const struct vh_drive_region *regions,
@@ -117,10 +187,7 @@ static void make_setup(struct vh_drive *drive, const struct vh_drive_region *reg
     uint64_t next = align_up(OWN_ADDR + drive->memory_bytes, ALIGN);
 
     setup->region_count = count + 1;
-    setup->regions[0] = (struct vh_region) { .guest_addr = OWN_ADDR,
-                                             .bytes = drive->memory_bytes,
-                                             .user_addr = (uint64_t)(uintptr_t)drive->memory };
-    setup->region_fds[0] = drive->memory_fd;
+    set_up_own(drive);
     for (unsigned i = 0; i < count; i++) {
         setup->regions[i + 1] =
             (struct vh_region) { .guest_addr = next,
@@ -130,16 +197,6 @@ static void make_setup(struct vh_drive *drive, const struct vh_drive_region *reg
         setup->region_fds[i + 1] = regions[i].fd;
         next = align_up(next + regions[i].bytes, ALIGN);
     }
-    setup->queue_count = 1;
-    setup->queues[0] = (struct vh_front_queue) {
-        .size = drive->size,
-        .desc_addr = (uint64_t)(uintptr_t)drive->memory,
-        .avail_addr = (uint64_t)(uintptr_t)drive->memory + drive->avail_at,
-        .used_addr = (uint64_t)(uintptr_t)drive->memory + drive->used_at,
-        .used_guest_addr = OWN_ADDR + drive->used_at,
-        .kick_fd = drive->kick_fd,
-        .call_fd = drive->call_fd,
-    };
 }
 
 static void front_event(void *context, enum vh_front_event event, const char *text);
@@ -148,6 +205,15 @@ static void front_watch(void *context, int fd, short events)
     struct vh_drive *drive = context;
 
     drive->callbacks.watch(drive->callbacks.context, fd, events);
+}
+
+static int open_timers(struct vh_drive *drive)
+{
+    drive->more_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (drive->more_fd < 0)
+        return -errno;
+    drive->retry_fd = vh_retry_new();
+    return drive->retry_fd < 0 ? drive->retry_fd : 0;
 }
 
 int vh_drive_new(uint16_t queue_size, const struct vh_drive_region *regions, unsigned count,
@@ -164,9 +230,13 @@ int vh_drive_new(uint16_t queue_size, const struct vh_drive_region *regions, uns
         return -ENOMEM;
     drive->callbacks = *callbacks;
     drive->size = queue_size;
-    drive->memory_fd = drive->kick_fd = drive->call_fd = drive->more_fd = -1;
+    drive->own = NO_OWN;
+    drive->more_fd = drive->retry_fd = -1;
+    place(drive);
     drive->ops = calloc(queue_size, sizeof(struct vh_drive_op *));
-    rc = drive->ops == NULL ? -ENOMEM : make_memory(drive);
+    rc = drive->ops == NULL ? -ENOMEM : open_own(&drive->own, drive->memory_bytes);
+    if (rc == 0)
+        rc = open_timers(drive);
     if (rc == 0 && callbacks->events == NULL)
         rc = vh_events_new(&drive->own_events);
     drive->events = callbacks->events != NULL ? callbacks->events : drive->own_events;
@@ -182,7 +252,7 @@ int vh_drive_new(uint16_t queue_size, const struct vh_drive_region *regions, uns
         vh_drive_free(drive);
         return rc;
     }
-    callbacks->watch(callbacks->context, drive->call_fd, POLLIN);
+    callbacks->watch(callbacks->context, drive->own.call_fd, POLLIN);
     callbacks->watch(callbacks->context, drive->more_fd, POLLIN);
     *ret_drive = drive;
     return 0;
@@ -193,20 +263,17 @@ void vh_drive_free(struct vh_drive *drive)
     if (drive == NULL)
         return;
     if (drive->front != NULL) {
-        drive->callbacks.watch(drive->callbacks.context, drive->call_fd, 0);
+        drive->callbacks.watch(drive->callbacks.context, drive->own.call_fd, 0);
         drive->callbacks.watch(drive->callbacks.context, drive->more_fd, 0);
     }
+    if (drive->retrying)
+        drive->callbacks.watch(drive->callbacks.context, drive->retry_fd, 0);
     vh_front_free(drive->front);
-    if (drive->memory != NULL)
-        (void)munmap(drive->memory, (size_t)drive->memory_bytes);
-    if (drive->memory_fd >= 0)
-        (void)close(drive->memory_fd);
-    if (drive->kick_fd >= 0)
-        (void)close(drive->kick_fd);
-    if (drive->call_fd >= 0)
-        (void)close(drive->call_fd);
+    close_own(&drive->own, drive->memory_bytes);
     if (drive->more_fd >= 0)
         (void)close(drive->more_fd);
+    if (drive->retry_fd >= 0)
+        (void)close(drive->retry_fd);
     vh_events_free(drive->own_events);
     free(drive->ops);
     free(drive);
@@ -224,6 +291,19 @@ static void store16(void *at, uint16_t value)
     __atomic_store_n((uint16_t *)at, value, __ATOMIC_RELEASE);
 }
 
+/* The kick itself. One that the kernel does not take is sent again by the timer. */
+static void wake_server(struct vh_drive *drive)
+{
+    const bool later = vh_events_signal(drive->events, drive->own.kick_fd) < 0;
+
+    if (later == drive->retrying)
+        return;
+    drive->retrying = later;
+    if (later)
+        vh_retry_arm(drive->retry_fd);
+    drive->callbacks.watch(drive->callbacks.context, drive->retry_fd, later ? POLLIN : 0);
+}
+
 static void kick(struct vh_drive *drive)
 {
     const uint16_t before = drive->kicked_idx, now = drive->avail_idx;
@@ -232,11 +312,11 @@ static void kick(struct vh_drive *drive)
     if (before == now)
         return;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    event = load16(drive->memory + drive->used_at + 4 + 8u * drive->size);
+    event = load16(drive->own.memory + drive->used_at + 4 + 8u * drive->size);
     drive->kicked_idx = now;
     if ((drive->setup.features & VH_F_EVENT_IDX) == 0 ||
         (uint16_t)(now - event - 1) < (uint16_t)(now - before))
-        vh_events_signal(drive->events, drive->kick_fd);
+        wake_server(drive);
 }
 
 static void fill_header(struct slot *slot, const struct vh_drive_op *op)
@@ -267,8 +347,8 @@ static void add(struct slot *slot, unsigned *count, uint64_t addr, uint64_t byte
 static void put(struct vh_drive *drive, unsigned head, struct vh_drive_op *op)
 {
     struct slot *slot = slot_of(drive, head);
-    struct vh_desc *desc = (struct vh_desc *)(void *)drive->memory + head;
-    uint8_t *avail = drive->memory + drive->avail_at;
+    struct vh_desc *desc = (struct vh_desc *)(void *)drive->own.memory + head;
+    uint8_t *avail = drive->own.memory + drive->avail_at;
     unsigned count = 0;
 
     fill_header(slot, op);
@@ -308,8 +388,8 @@ static void put_waiting(struct vh_drive *drive)
 /* Is an answer there? False: the back end is asked to tell of the next one. */
 static bool has_used(struct vh_drive *drive)
 {
-    const uint8_t *used = drive->memory + drive->used_at;
-    uint8_t *used_event = drive->memory + drive->avail_at + 4 + 2u * drive->size;
+    const uint8_t *used = drive->own.memory + drive->used_at;
+    uint8_t *used_event = drive->own.memory + drive->avail_at + 4 + 2u * drive->size;
 
     if (load16(used + 2) != drive->used_seen)
         return true;
@@ -320,7 +400,7 @@ static bool has_used(struct vh_drive *drive)
 
 static void take_one(struct vh_drive *drive)
 {
-    const uint8_t *used = drive->memory + drive->used_at;
+    const uint8_t *used = drive->own.memory + drive->used_at;
     struct vh_used_elem element;
     struct vh_drive_op *op;
     uint8_t status;
@@ -342,7 +422,7 @@ static void take_used(struct vh_drive *drive)
 {
     unsigned left = drive->size;
 
-    while (has_used(drive)) {
+    while (!drive->stale && has_used(drive)) {
         if (left-- == 0) {
             (void)eventfd_write(drive->more_fd, 1);
             return;
@@ -351,11 +431,11 @@ static void take_used(struct vh_drive *drive)
     }
 }
 
-/* Nobody knows which of the requests in the ring were done: they fail, and the ring is as new. */
+/* Nobody knows which of the requests in the ring were done: they fail. Whoever answers them late
+ * does so where nobody looks, and the next one gets a ring of its own: renew_own(). */
 static void fail_in_flight(struct vh_drive *drive)
 {
-    memset(drive->memory + drive->avail_at, 0, (size_t)(drive->slots_at - drive->avail_at));
-    drive->avail_idx = drive->kicked_idx = drive->used_seen = 0;
+    drive->stale = true;
     for (unsigned head = 0; head < drive->size; head++) {
         struct vh_drive_op *op = drive->ops[head];
 
@@ -375,23 +455,55 @@ static bool was_lied_to(const struct vh_drive *drive)
            !vh_front_has_record(drive->front);
 }
 
-/* The back end is gone: what it answered last is taken. */
+/*
+ * The back end is gone: what it answered last is taken. Without a record nothing that it has of
+ * ours is the next one's, even if all is answered; but what was put there behind an end that was no
+ * event goes on.
+ */
 static void lose(struct vh_drive *drive, const char *text)
 {
-    const bool unsure = vh_front_unsure(drive->front);
+    const bool record = vh_front_has_record(drive->front);
 
-    if (unsure)
+    if (vh_front_unsure(drive->front) || (text != NULL && !record))
         drive->started = false; /* what is new now waits for the next one */
     if (text != NULL)
         drive->callbacks.state(drive->callbacks.context, false, text);
     take_used(drive);
-    if (!unsure && !was_lied_to(drive))
+    if (drive->started && !was_lied_to(drive) && (record || drive->in_flight > 0))
         return;
     drive->started = false;
     fail_in_flight(drive);
 }
 
 /* --- the front end --- */
+
+/* It cannot be started: no more of it, and the owner is told, who may connect again. */
+static void give_up(struct vh_drive *drive, const char *why, int rc)
+{
+    char text[200];
+
+    (void)snprintf(text, sizeof(text), "%s: %s", why, strerror(-rc));
+    vh_front_disconnect(drive->front);
+    drive->callbacks.state(drive->callbacks.context, false, text);
+}
+
+static void start(struct vh_drive *drive)
+{
+    int rc = drive->stale ? renew_own(drive) : 0;
+
+    if (rc < 0) {
+        give_up(drive, "there is no new memory for the queue", rc);
+        return;
+    }
+    drive->setup.features = vh_front_features(drive->front) & DRIVE_FEATURES;
+    drive->started = true; /* it may be running before the call returns */
+    rc = vh_front_start(drive->front, &drive->setup);
+    drive->started = rc == 0;
+    if (rc == -ENOTSUP)
+        give_up(drive, "the back end has no queue to give", rc);
+    else if (rc < 0)
+        give_up(drive, "the back end could not be set up", rc);
+}
 
 static void front_event(void *context, enum vh_front_event event, const char *text)
 {
@@ -401,14 +513,12 @@ static void front_event(void *context, enum vh_front_event event, const char *te
     case VH_FRONT_KNOWN:
         if (drive->started)
             lose(drive, NULL); /* it was told to disconnect, which is no event */
-        if (!drive->started) {
-            drive->setup.features = vh_front_features(drive->front) & DRIVE_FEATURES;
-            drive->started = vh_front_start(drive->front, &drive->setup) == 0;
-        }
+        if (!drive->started)
+            start(drive);
         break;
     case VH_FRONT_RUNNING:
         /* a back end that came back looks at the ring by itself; one more kick does no harm */
-        vh_events_signal(drive->events, drive->kick_fd);
+        wake_server(drive);
         put_waiting(drive);
         take_used(drive);
         drive->callbacks.state(drive->callbacks.context, true, "");
@@ -431,16 +541,24 @@ void vh_drive_service(struct vh_drive *drive, int fd, short revents)
 {
     eventfd_t count;
 
-    if (fd != drive->call_fd && fd != drive->more_fd) {
+    if (fd == drive->retry_fd) {
+        vh_retry_take(fd);
+        drive->retrying = false;
+        drive->callbacks.watch(drive->callbacks.context, fd, 0);
+        wake_server(drive);
+        return;
+    }
+    if (fd != drive->own.call_fd && fd != drive->more_fd) {
         vh_front_service(drive->front, fd, revents);
         return;
     }
-    if (fd == drive->call_fd)
+    if (fd == drive->own.call_fd)
         (void)vh_event_take(fd);
     else
         (void)eventfd_read(fd, &count);
     take_used(drive);
-    put_waiting(drive);
+    if (drive->started)
+        put_waiting(drive);
 }
 
 static int judge(const struct vh_drive *drive, const struct vh_drive_op *op)

@@ -6,6 +6,12 @@
  * back end dies the owner connects again (vh_drive_connect()) and every request goes on; but where
  * the back end had no in-flight region, those it may have taken are done with VH_BLK_IOERR, behind
  * state(): each may be done, or be done later, or not (vh_front_unsure()).
+ *
+ * A back end that drops its connection may live, and answer later. Where it had no in-flight region
+ * the next one gets fresh rings, slots and eventfds, so that a late answer reaches nobody. A region
+ * goes to the next one with the rings that it speaks of: there whoever serves must see to it that
+ * two never do (hawser-lun: the process that holds the LUN's presence lock is the only one,
+ * sto_presence.h).
  */
 #ifndef VH_DRIVE_H
 #define VH_DRIVE_H
@@ -45,7 +51,8 @@ struct vh_drive_op {
 
 struct vh_drive_callbacks {
     void (*watch)(void *context, int fd, short events); /* as in vh_front.h */
-    /* The device is known and requests go out (`up`), or the back end is lost. */
+    /* The device is known and requests go out (`up`), or the back end is lost or cannot be started:
+     * `text` says why, and the owner connects again. */
     void (*state)(void *context, bool up, const char *text);
     void *context;
     struct vh_events *events; /* to signal with, the owner's; NULL: the driver makes its own */

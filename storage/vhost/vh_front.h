@@ -95,7 +95,9 @@ uint16_t vh_front_base(const struct vh_front *front, unsigned queue); /* of the 
 /*
  * The last connection ended with requests in flight, at a back end that kept no record of them
  * ("Inflight I/O tracking"): each may be done or not. The rings are not set up again until
- * vh_front_start(), whose caller has decided what becomes of those requests.
+ * vh_front_start(), whose caller has decided what becomes of those requests. A back end whose
+ * process lives may still write into the rings that it was given: where that cannot be ruled out
+ * the next one is given others.
  */
 bool vh_front_unsure(const struct vh_front *front);
 /* There is an in-flight region: the next back end learns from it what the last one left. */

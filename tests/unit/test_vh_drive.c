@@ -9,16 +9,20 @@
 
 #include "storage/vhost/vh_drive.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "storage/vhost/vh_msg.h"
+#include "tests/unit/fail_syscall.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/watch_loop.h"
 
@@ -35,9 +39,10 @@ struct server {
     uint64_t rings_at, rings_guest_at; /* in the driver, in the guest */
     uint8_t *avail, *used;
     uint32_t base;
-    int call_fd;
+    int kick_fd, call_fd;
     unsigned starts, regions_back;
-    bool drains; /* it answers a stop */
+    bool drains;  /* it answers a stop */
+    bool starves; /* the driver gets no descriptor from when it knows the device */
 };
 
 static struct watch_loop loop;
@@ -109,6 +114,20 @@ static void take_memory(struct vh_msg *msg)
     close(fd);
 }
 
+static struct rlimit files;
+
+static void starve(void)
+{
+    struct rlimit none;
+    int next = dup(server.fd);
+
+    CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &files), 0);
+    none = files;
+    none.rlim_cur = (rlim_t)next;
+    close(next);
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &none), 0);
+}
+
 static void serve(struct vh_msg *msg)
 {
     switch ((enum vh_request_id)msg->request) {
@@ -118,7 +137,12 @@ static void serve(struct vh_msg *msg)
     case VH_GET_PROTOCOL_FEATURES:
         answer_u64(msg, server.protocol);
         break;
+    case VH_GET_QUEUE_NUM:
+        answer_u64(msg, 0);
+        break;
     case VH_GET_CONFIG:
+        if (server.starves)
+            starve();
         answer_config(msg);
         break;
     case VH_GET_INFLIGHT_FD:
@@ -140,6 +164,11 @@ static void serve(struct vh_msg *msg)
     case VH_GET_VRING_BASE:
         if (server.drains)
             answer_base(msg, 5);
+        break;
+    case VH_SET_VRING_KICK:
+        if (server.kick_fd >= 0)
+            close(server.kick_fd);
+        server.kick_fd = vh_msg_take_fd(msg, 0);
         break;
     case VH_SET_VRING_CALL:
         if (server.call_fd >= 0)
@@ -293,7 +322,7 @@ static void begin(uint64_t protocol)
 
     memset(&loop, 0, sizeof(loop));
     memset(&server, 0, sizeof(server));
-    server.fd = server.call_fd = call_fd = -1;
+    server.fd = server.kick_fd = server.call_fd = call_fd = -1;
     up = false;
     downs = dones = failed = 0;
     memory_fd = memfd_create("unit", MFD_CLOEXEC);
@@ -314,6 +343,8 @@ static void end(void)
     vh_drive_free(drive);
     if (server.fd >= 0)
         close(server.fd);
+    if (server.kick_fd >= 0)
+        close(server.kick_fd);
     if (server.call_fd >= 0)
         close(server.call_fd);
     munmap(server.rings, server.rings_bytes);
@@ -443,7 +474,138 @@ static void record_outlives_a_lie(void)
     end();
 }
 
-/* Where nothing was in flight, the next one begins behind what was done. */
+/* A server that dropped its connection, and lives: what it has of the driver stays its own. */
+static struct server server_lingers(void)
+{
+    const struct server old = server;
+
+    server.rings = NULL;
+    server.kick_fd = server.call_fd = -1;
+    server_dies();
+    return old;
+}
+
+/* It does something late, and goes. */
+static void late(struct server *old, uint32_t id)
+{
+    const struct server now = server;
+
+    server = *old;
+    push_used(id);
+    CU_ASSERT_EQUAL(eventfd_write(server.call_fd, 1), 0);
+    server = now;
+    settle();
+}
+
+static void gone(struct server *old)
+{
+    munmap(old->rings, old->rings_bytes);
+    close(old->kick_fd);
+    close(old->call_fd);
+}
+
+/* What a server answers behind its end is no answer to what the next one was asked. */
+static void late_answers_reach_nobody(void)
+{
+    struct server old;
+    eventfd_t count;
+
+    begin(0);
+    submit(0);
+    old = server_lingers();
+    CU_ASSERT_EQUAL(failed, 1);
+    submit(1);
+    late(&old, 0); /* while there is no other: what waits is not given to it */
+    CU_ASSERT_EQUAL(load16(old.avail + 2), 1);
+    CU_ASSERT_EQUAL(vh_drive_in_flight(drive), 1);
+    (void)eventfd_read(old.kick_fd, &count);
+    server_comes(0);
+    CU_ASSERT_EQUAL((uint16_t)(load16(server.avail + 2) - server.base), 1);
+    late(&old, 0);
+    CU_ASSERT_EQUAL(dones, 1);
+    CU_ASSERT_EQUAL(load16(server.used + 2), server.base);
+    CU_ASSERT_EQUAL(eventfd_read(old.kick_fd, &count), -1); /* and swallows no kick */
+    push_used(0);
+    CU_ASSERT_EQUAL(eventfd_write(server.call_fd, 1), 0);
+    settle();
+    CU_ASSERT_EQUAL(dones, 2);
+    CU_ASSERT_EQUAL(failed, 1);
+    gone(&old);
+    end();
+}
+
+/* Also one that has answered all: what comes then was never its to take. */
+static void late_takes_nothing(void)
+{
+    struct server old;
+
+    begin(0);
+    submit(0);
+    push_used(0);
+    old = server_lingers();
+    CU_ASSERT_EQUAL(dones, 1);
+    submit(1);
+    CU_ASSERT_EQUAL(load16(old.avail + 2), 1);
+    server_comes(0);
+    CU_ASSERT_EQUAL((uint16_t)(load16(server.avail + 2) - server.base), 1);
+    late(&old, 0);
+    CU_ASSERT_EQUAL(dones, 1);
+    gone(&old);
+    end();
+}
+
+/* The owner hears of a server that cannot be started, and the next one is. */
+static void tells_of_a_start_that_fails(void)
+{
+    begin(0);
+    submit(0);
+    server_dies();
+    CU_ASSERT_EQUAL(downs, 1);
+    server_comes(VH_P_MQ); /* of no queue */
+    CU_ASSERT_EQUAL(downs, 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(down_text, "no queue"));
+    server_dies();
+    server_comes(0);
+    CU_ASSERT_TRUE(up);
+    submit(1);
+    server_dies();
+    CU_ASSERT_EQUAL(downs, 3);
+    server.starves = true;
+    server_comes(0); /* and there is no new ring to give it */
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &files), 0);
+    CU_ASSERT_EQUAL(server.starts, 0);
+    CU_ASSERT_EQUAL(downs, 4);
+    CU_ASSERT_PTR_NOT_NULL(strstr(down_text, "new memory"));
+    server_dies();
+    server.starves = false;
+    server_comes(0);
+    CU_ASSERT_TRUE(up);
+    end();
+}
+
+/* The kernel takes no signal for a while: the kick comes when it does. */
+static void kicks_again(void)
+{
+    eventfd_t count;
+
+    begin(0);
+    (void)eventfd_read(server.kick_fd, &count);
+    fail_syscall_arm(SYS_io_submit, EAGAIN);
+    submit(0);
+    CU_ASSERT_TRUE(watch_loop_turn(&loop, WATCH_LOOP_MS)); /* and again */
+    CU_ASSERT_EQUAL(fail_syscall_disarm(), 4);
+    CU_ASSERT_EQUAL(eventfd_read(server.kick_fd, &count), -1);
+    CU_ASSERT_TRUE(watch_loop_turn(&loop, WATCH_LOOP_MS));
+    CU_ASSERT_EQUAL(eventfd_read(server.kick_fd, &count), 0);
+    CU_ASSERT_FALSE(watch_loop_turn(&loop, 2 * VH_RETRY_MS)); /* and no more */
+    fail_syscall_arm(SYS_io_submit, EAGAIN);
+    submit(1);
+    CU_ASSERT_EQUAL(fail_syscall_disarm(), 2);
+    end(); /* with the timer on */
+    CU_ASSERT_EQUAL(loop.count, 0);
+}
+
+/* Where nothing was in flight, nothing fails. */
 static void goes_on_behind_what_was_done(void)
 {
     begin(0);
@@ -457,8 +619,8 @@ static void goes_on_behind_what_was_done(void)
     submit(3);
     server_comes(0);
     CU_ASSERT_EQUAL(server.starts, 1);
-    CU_ASSERT_EQUAL(server.base, 3);
-    CU_ASSERT_EQUAL(load16(server.avail + 2), 4);
+    CU_ASSERT_EQUAL(server.base, 0); /* of a ring of its own */
+    CU_ASSERT_EQUAL(load16(server.avail + 2), 1);
     CU_ASSERT_EQUAL(failed, 0);
     end();
 }
@@ -487,7 +649,7 @@ static void region_waits_for_its_like(void)
     server_comes(0); /* it is empty now, and nobody's */
     CU_ASSERT_EQUAL(server.starts, 1);
     CU_ASSERT_EQUAL(server.regions_back, 0);
-    CU_ASSERT_EQUAL(server.base, 1);
+    CU_ASSERT_EQUAL(server.base, 0);
     end();
 }
 
@@ -538,7 +700,7 @@ static void unsure_rings_stay_off(void)
     memset(&loop, 0, sizeof(loop));
     memset(&server, 0, sizeof(server));
     memset(events, 0, sizeof(events));
-    server.call_fd = -1;
+    server.kick_fd = server.call_fd = -1;
     server.protocol = VH_P_CONFIG | VH_P_REPLY_ACK;
     vh_msg_reader_init(&server.reader);
     CU_ASSERT_EQUAL_FATAL(ftruncate(fd, 4096), 0);
@@ -584,6 +746,7 @@ static void unsure_rings_stay_off(void)
     CU_ASSERT_FALSE(vh_front_unsure(front));
     CU_ASSERT_EQUAL(vh_front_base(front, 0), 5);
     vh_front_free(front);
+    close(server.kick_fd);
     munmap(server.rings, server.rings_bytes);
     munmap(rings, 4096);
     close(fd);
@@ -597,6 +760,10 @@ const struct unit_case unit_cases[] = {
     { "the same where its owner ended the connection", unsure_behind_an_end },
     { "who moves its index for nothing leaves requests that fail", lied_to_requests_fail },
     { "unless there is a record of them", record_outlives_a_lie },
+    { "a late answer reaches nobody", late_answers_reach_nobody },
+    { "who is late takes nothing that is new", late_takes_nothing },
+    { "a start that fails is told, and the next one tried", tells_of_a_start_that_fails },
+    { "a kick that the kernel did not take is sent again", kicks_again },
     { "with nothing in flight the next one goes on", goes_on_behind_what_was_done },
     { "an in-flight region goes to who can read it", region_waits_for_its_like },
     { "rings of a guest stay off until it was decided", unsure_rings_stay_off },
