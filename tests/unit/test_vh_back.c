@@ -442,7 +442,7 @@ static void signals_again(void)
         if (stops != 0)
             CU_ASSERT_EQUAL(vh_front_stop(vh_drive_front(one.drive)), 0);
         for (unsigned i = 0; i < 4; i++)
-            CU_ASSERT_TRUE(watch_loop_turn(&loop, WATCH_LOOP_MS));
+            CU_ASSERT_TRUE_FATAL(watch_loop_turn(&loop, WATCH_LOOP_MS));
         CU_ASSERT_TRUE(fail_syscall_disarm() > 2);
         if (stops == 0) /* tried again, but not without a pause */
             CU_ASSERT_TRUE(hw_clock_now_ms(hw_clock_boottime()) - start_ms >= 3 * VH_RETRY_MS);
