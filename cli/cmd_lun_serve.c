@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/serve_hear.h"
 #include "cli/serve_run.h"
 
 static int choose_directory(struct cli_serve *serve, struct hw_error *error)

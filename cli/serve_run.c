@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The loop of `lun serve`: signals, the server's control socket, and when to start it again.
+ * The loop of `lun serve`: signals, the server's control socket, and when to start it again. What
+ * the server says is heard by serve_hear.
  */
 #include "config.h"
 
@@ -12,27 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/serve_hear.h"
 #include "cli/serve_text.h"
-#include "common/hw_clock.h"
-#include "storage/sto_own.h"
 
 enum { CONNECT_EVERY_MS = 20, STOP_MS = 30000, RESTART_MS = 200, RESTART_MOST_MS = 10000 };
-enum { STEADY_MS = 10000, IMPATIENT_MS = 1000 };
-
-static int64_t now_ms(void)
-{
-    return hw_clock_now_ms(hw_clock_boottime());
-}
-
-static void say(struct cli_serve *serve, const char *order)
-{
-    if (serve->control_fd >= 0)
-        (void)send(serve->control_fd, order, strlen(order), MSG_NOSIGNAL);
-}
+enum { STEADY_MS = 10000, IMPATIENT_MS = 1000, PATIENT_MS = 2000 };
 
 static void end(struct cli_serve *serve, int status)
 {
@@ -48,6 +36,7 @@ static void start(struct cli_serve *serve)
     serve->restart_at_ms = serve->opened_ms = 0;
     serve->again = false;
     hw_error_clear(&serve->lost);
+    memset(&serve->told, 0, sizeof(serve->told));
     serve->child = cli_serve_start(&serve->command);
     if (serve->child > 0)
         return;
@@ -55,14 +44,6 @@ static void start(struct cli_serve *serve)
                        "cannot be started", "see how many processes there are");
     serve->child = 0;
     end(serve, HW_ERROR_FAILED);
-}
-
-void cli_serve_disconnect(struct cli_serve *serve)
-{
-    if (serve->control_fd >= 0)
-        (void)close(serve->control_fd);
-    serve->control_fd = -1;
-    serve->have = 0;
 }
 
 /* What ends without having been released; the first message stands. */
@@ -89,10 +70,10 @@ static void start_later(struct cli_serve *serve, const char *how, int number)
 {
     const bool opened = serve->opened_ms != 0;
 
-    if (opened && (!serve->opened_before || now_ms() - serve->opened_ms >= STEADY_MS))
+    if (opened && (!serve->opened_before || cli_serve_now_ms() - serve->opened_ms >= STEADY_MS))
         serve->restart_ms = RESTART_MS;
     serve->opened_before = opened;
-    serve->restart_at_ms = now_ms() + serve->restart_ms;
+    serve->restart_at_ms = cli_serve_now_ms() + serve->restart_ms;
     (void)fprintf(serve->call->err,
                   "%s: hawser-lun ended (%s %d): started again in %d.%d s, the guest waits\n",
                   serve->name, how, number, (int)(serve->restart_ms / 1000),
@@ -123,164 +104,7 @@ static void died(struct cli_serve *serve, int status)
                     WIFEXITED(status) ? code : WTERMSIG(status));
 }
 
-/* --- what it tells --- */
-
-/* It does not own the LUN and tries no more. What was served, and may be soon, is tried again. */
-static void refuse(struct cli_serve *serve, const json_t *event)
-{
-    struct hw_error error = { 0 };
-    char line[HW_ERROR_LINE_BYTES];
-
-    if (serve->refused || serve->again)
-        return; /* told twice: as an event and in the status */
-    cli_serve_refusal(serve->name, event, serve->shown, &error);
-    serve->again = serve->shown && cli_serve_may_pass(hw_error_exit_status(&error));
-    if (serve->again) {
-        (void)hw_error_line(&error, line, sizeof(line));
-        (void)fprintf(serve->call->err, "hawser: %s\n", line);
-    } else {
-        serve->error = error;
-        serve->status = hw_error_exit_status(&error);
-        serve->refused = true;
-    }
-    say(serve, "{\"command\":\"quit\"}\n");
-}
-
-/*
- * Restarts and reconnects have used up the grant: go on with the next block. Whoever owned the LUN
- * in between has a generation of that block or a later one, and ours is stale then; nothing is
- * taken over. True: the event is dealt with.
- */
-static bool next_block(struct cli_serve *serve, const json_t *event)
-{
-    const char *used_up = sto_own_reason_name(STO_OWN_REASON_GENERATIONS_USED);
-    const char *reason = json_string_value(json_object_get(event, "reason"));
-    const json_int_t used = json_integer_value(json_object_get(event, "generation"));
-    uint32_t *generation = &serve->wish.identity.generation;
-    char order[80];
-
-    if (!serve->shown || serve->stopping || reason == NULL || strcmp(reason, used_up) != 0 ||
-        *generation > STO_GENERATION_MAX - 2 * STO_GENERATION_BLOCK)
-        return false;
-    if (used < *generation) /* told twice: as an event and in the status */
-        return true;
-    *generation += STO_GENERATION_BLOCK;
-    serve->wish.takeover = false;
-    (void)cli_serve_command(&serve->wish, &serve->paths, &serve->command);
-    (void)fprintf(serve->call->err,
-                  "%s: restarts and reconnects used up the grant: goes on with generation %u\n",
-                  serve->name, (unsigned)*generation);
-    (void)snprintf(order, sizeof(order), "{\"command\":\"acquire\",\"generation\":%u}\n",
-                   (unsigned)*generation);
-    say(serve, order);
-    return true;
-}
-
-static void gate(struct cli_serve *serve, const char *state, const char *reason)
-{
-    if (strcmp(state, "open") == 0 && serve->opened_ms == 0)
-        serve->opened_ms = now_ms();
-    if (strcmp(state, "open") == 0 && !serve->shown) {
-        serve->shown = true;
-        /* what is on the LUN later on is not what was to be given up, or taken over */
-        serve->wish.discard_state = serve->wish.takeover = false;
-        (void)cli_serve_command(&serve->wish, &serve->paths, &serve->command);
-        if (serve->json)
-            (void)fprintf(serve->call->out, "{\"event\":\"serving\",\"socket\":\"%s\"}\n",
-                          serve->paths.disk);
-        else
-            cli_serve_print_use(serve->call->out, serve->paths.disk);
-        (void)fflush(serve->call->out);
-    }
-    if (strcmp(reason, "unsettled-state") == 0)
-        say(serve, "{\"command\":\"discard-state\"}\n"); /* nothing is lost by it */
-    if (strcmp(reason, "saved-state") == 0 && !serve->shown) {
-        (void)hw_error_set(&serve->error, HW_ERROR_REFUSED, EBUSY, serve->name,
-                           "a saved state on the LUN waits to be restored",
-                           "restore its VM, or give the state up with --discard-state");
-        serve->status = HW_ERROR_REFUSED;
-        serve->refused = true;
-        say(serve, serve->wish.owned ? "{\"command\":\"release\",\"id\":\"stop\"}\n"
-                                     : "{\"command\":\"quit\"}\n");
-    }
-}
-
-/* An answer: the only one waited for is that of our release. */
-static void answered(struct cli_serve *serve, const json_t *answer)
-{
-    const json_t *error = json_object_get(answer, "error");
-    const char *id = json_string_value(json_object_get(answer, "id"));
-
-    if (error != NULL)
-        (void)fprintf(serve->call->err, "hawser: %s: %s; %s\n",
-                      json_string_value(json_object_get(error, "object")),
-                      json_string_value(json_object_get(error, "reason")),
-                      json_string_value(json_object_get(error, "remedy")));
-    if (id != NULL && strcmp(id, "stop") == 0) {
-        serve->released = error == NULL;
-        if (error != NULL && serve->status == 0)
-            serve->status = HW_ERROR_FAILED;
-        say(serve, "{\"command\":\"quit\"}\n");
-    }
-}
-
-static void heard(struct cli_serve *serve, const json_t *line)
-{
-    const char *event = json_string_value(json_object_get(line, "event"));
-    const char *state = json_string_value(json_object_get(line, "gate"));
-    const char *reason = json_string_value(json_object_get(line, "reason"));
-    const bool goes_on = next_block(serve, event != NULL ? line : json_object_get(line, "refused"));
-
-    if (event != NULL && serve->json) {
-        (void)json_dumpf(line, serve->call->out, JSON_COMPACT);
-        (void)fputc('\n', serve->call->out);
-        (void)fflush(serve->call->out);
-    } else if (event != NULL && !goes_on && !(strcmp(event, "refused") == 0 && !serve->shown)) {
-        cli_serve_print_event(serve->call->out, serve->name, line);
-    }
-    if (goes_on)
-        return;
-    if (event != NULL && strcmp(event, "refused") == 0)
-        refuse(serve, line);
-    if (event != NULL && strcmp(event, "lost") == 0)
-        cli_serve_refusal(serve->name, line, true, &serve->lost);
-    if (state != NULL && reason != NULL && !serve->stopping && !serve->refused)
-        gate(serve, state, reason);
-    /* the status that was asked for at first holds a refusal that came before we listened */
-    if (event == NULL && json_object_get(line, "refused") != NULL)
-        refuse(serve, json_object_get(line, "refused"));
-    if (event == NULL)
-        answered(serve, line);
-}
-
-static void read_lines(struct cli_serve *serve)
-{
-    ssize_t got = recv(serve->control_fd, serve->line + serve->have,
-                       CLI_SERVE_LINE_BYTES - serve->have, MSG_DONTWAIT);
-    char *end_of_line;
-
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (got <= 0) {
-        cli_serve_disconnect(serve);
-        return;
-    }
-    serve->have += (size_t)got;
-    while ((end_of_line = memchr(serve->line, '\n', serve->have)) != NULL) {
-        const size_t bytes = (size_t)(end_of_line - serve->line);
-        json_t *line = json_loadb(serve->line, bytes, 0, NULL);
-
-        if (line != NULL)
-            heard(serve, line);
-        json_decref(line);
-        if (serve->control_fd < 0)
-            return;
-        serve->have -= bytes + 1;
-        memmove(serve->line, end_of_line + 1, serve->have);
-    }
-    if (serve->have == CLI_SERVE_LINE_BYTES)
-        serve->have = 0; /* longer than anything it says */
-}
+/* --- the control socket --- */
 
 static void connect_to(struct cli_serve *serve)
 {
@@ -289,7 +113,8 @@ static void connect_to(struct cli_serve *serve)
     if (fd < 0)
         return;
     serve->control_fd = fd;
-    say(serve, "{\"command\":\"events\"}\n{\"command\":\"status\"}\n");
+    cli_serve_say(serve, "{\"command\":\"events\"}\n{\"command\":\"status\"}\n"
+                         "{\"command\":\"statistics\"}\n");
 }
 
 /* --- the end --- */
@@ -307,8 +132,32 @@ static void end_claimed(struct cli_serve *serve, enum hw_error_kind kind, int co
  * process and its group. */
 static void stop_at_once(struct cli_serve *serve)
 {
-    if (serve->stop_at_ms != 0 && now_ms() - (serve->stop_at_ms - STOP_MS) >= IMPATIENT_MS)
+    if (serve->stop_at_ms != 0 &&
+        cli_serve_now_ms() - (serve->stop_at_ms - STOP_MS) >= IMPATIENT_MS)
         end_claimed(serve, HW_ERROR_FAILED, EINTR, "is not released, as wished: it stays claimed");
+}
+
+static void tell_end(const struct cli_serve *serve, bool gives)
+{
+    FILE *err = serve->call->err;
+
+    (void)fprintf(err, "%s: ends%s\n", serve->name, gives ? ", and releases the LUN" : "");
+    if (serve->told.clients > 0)
+        (void)fprintf(err, "%s: a QEMU is still attached: stop it%s\n", serve->paths.disk,
+                      serve->wish.owned ? ": it must not go on when another node has had the LUN"
+                                        : ", or serve the same file there again");
+}
+
+/* The release takes long, as while the target is away. */
+static void tell_hint(struct cli_serve *serve)
+{
+    serve->hint_at_ms = 0;
+    if (serve->child > 0 && !serve->released)
+        (void)fprintf(
+            serve->call->err,
+            "%s: waits for its target to take the release, at most %d s; Ctrl-C once more "
+            "ends it at once, and leaves the LUN claimed\n",
+            serve->name, (STOP_MS - PATIENT_MS) / 1000);
 }
 
 static void stop(struct cli_serve *serve)
@@ -324,16 +173,18 @@ static void stop(struct cli_serve *serve)
         end_as_wished(serve);
         return;
     }
-    serve->stop_at_ms = now_ms() + STOP_MS;
+    serve->stop_at_ms = cli_serve_now_ms() + STOP_MS;
     if (serve->control_fd < 0) { /* it cannot hear */
         (void)kill(serve->child, SIGTERM);
         return;
     }
     gives = serve->wish.owned && serve->lost.kind == HW_ERROR_NONE;
     if (!serve->json)
-        (void)fprintf(serve->call->err, "%s: ends%s\n", serve->name,
-                      gives ? ", and releases the LUN" : "");
-    say(serve, gives ? "{\"command\":\"release\",\"id\":\"stop\"}\n" : "{\"command\":\"quit\"}\n");
+        tell_end(serve, gives);
+    if (gives && !serve->json)
+        serve->hint_at_ms = cli_serve_now_ms() + PATIENT_MS;
+    cli_serve_say(serve, gives ? "{\"command\":\"release\",\"id\":\"stop\"}\n"
+                               : "{\"command\":\"quit\"}\n");
 }
 
 static void too_late(struct cli_serve *serve)
@@ -367,9 +218,11 @@ static int64_t wait_ms(const struct cli_serve *serve)
         until_ms = serve->restart_at_ms;
     if (serve->stop_at_ms != 0 && serve->stop_at_ms < until_ms)
         until_ms = serve->stop_at_ms;
+    if (serve->hint_at_ms != 0 && serve->hint_at_ms < until_ms)
+        until_ms = serve->hint_at_ms;
     if (until_ms == INT64_MAX)
         return -1;
-    return until_ms > now_ms() ? until_ms - now_ms() : 0;
+    return until_ms > cli_serve_now_ms() ? until_ms - cli_serve_now_ms() : 0;
 }
 
 void cli_serve_run(struct cli_serve *serve)
@@ -382,14 +235,16 @@ void cli_serve_run(struct cli_serve *serve)
 
         (void)poll(fds, 2, (int)wait_ms(serve));
         if (fds[1].revents != 0)
-            read_lines(serve);
+            cli_serve_hear(serve);
         if (fds[0].revents != 0)
             read_signals(serve);
         if (!serve->over && serve->child > 0 && serve->control_fd < 0)
             connect_to(serve);
-        if (!serve->over && serve->restart_at_ms != 0 && now_ms() >= serve->restart_at_ms)
+        if (!serve->over && serve->restart_at_ms != 0 && cli_serve_now_ms() >= serve->restart_at_ms)
             start(serve);
-        if (!serve->over && serve->stop_at_ms != 0 && now_ms() >= serve->stop_at_ms)
+        if (!serve->over && serve->hint_at_ms != 0 && cli_serve_now_ms() >= serve->hint_at_ms)
+            tell_hint(serve);
+        if (!serve->over && serve->stop_at_ms != 0 && cli_serve_now_ms() >= serve->stop_at_ms)
             too_late(serve);
     }
 }

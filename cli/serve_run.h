@@ -16,6 +16,15 @@
 
 enum { CLI_SERVE_LINE_BYTES = 16384 };
 
+/* What was told of the server that runs now, so that it is told once. */
+struct cli_serve_told {
+    char gate[16], reason[32]; /* the last verdict; "" = none yet */
+    uint32_t generation;       /* owned under it; 0 = not yet */
+    unsigned clients;          /* QEMUs attached to the disk */
+    char held_up[600];         /* the last line that repeats itself, and when */
+    int64_t held_up_ms;
+};
+
 struct cli_serve {
     struct hw_call *call;
     const char *name;
@@ -30,11 +39,12 @@ struct cli_serve {
     int directory_fd; /* locked: nobody else serves there */
     int control_fd;   /* -1: not connected */
     pid_t child;
-    int64_t opened_ms, restart_at_ms, stop_at_ms; /* 0: no */
-    bool opened_before;                           /* the server before this one passed requests */
+    int64_t opened_ms, restart_at_ms, stop_at_ms, hint_at_ms; /* 0: no */
+    bool opened_before; /* the server before this one passed requests */
     int64_t restart_ms;
     int status;
     struct hw_error error;
+    struct cli_serve_told told;
     struct hw_error lost; /* since when the server lives on without the LUN; NONE: it is ours */
     char line[CLI_SERVE_LINE_BYTES];
     size_t have;
@@ -47,7 +57,4 @@ struct cli_serve {
  * until it can.
  */
 void cli_serve_run(struct cli_serve *serve);
-/* Close its control socket, if it is open. */
-void cli_serve_disconnect(struct cli_serve *serve);
-
 #endif

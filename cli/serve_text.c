@@ -41,16 +41,35 @@ static const char *word(const json_t *event, const char *name)
     return text != NULL ? text : "";
 }
 
-static void print_gate(FILE *out, const char *name, const json_t *event)
+void cli_serve_print_gate(FILE *out, const char *name, const json_t *verdict)
 {
-    const char *gate = word(event, "gate");
+    const char *gate = word(verdict, "gate");
 
     if (strcmp(gate, "open") == 0)
         (void)fprintf(out, "%s: open: requests pass\n", name);
     else if (strcmp(gate, "dead") == 0)
-        (void)fprintf(out, "%s: shut for good: %s\n", name, word(event, "text"));
-    else
-        (void)fprintf(out, "%s: requests wait: %s\n", name, word(event, "text"));
+        (void)fprintf(out, "%s: shut for good: %s\n", name, word(verdict, "text"));
+    else if (strcmp(word(verdict, "reason"), "starting") != 0) /* it is over in no time */
+        (void)fprintf(out, "%s: requests wait: %s\n", name, word(verdict, "text"));
+    (void)fflush(out);
+}
+
+void cli_serve_print_owned(FILE *out, const char *name, uint64_t key)
+{
+    struct sto_key_parts parts = { 0 };
+    char text[STO_KEY_TEXT_BYTES];
+
+    (void)sto_key_parse(key, &parts);
+    (void)fprintf(out, "%s: owned, generation %u, key %s\n", name, (unsigned)parts.generation,
+                  sto_key_text(key, text));
+}
+
+static void print_client(FILE *out, const json_t *event, bool came)
+{
+    const char *why = word(event, "text");
+
+    (void)fprintf(out, "%s: %s%s%s\n", word(event, "socket"),
+                  came ? "a QEMU connected" : "a QEMU is gone", why[0] != '\0' ? ": " : "", why);
 }
 
 void cli_serve_print_event(FILE *out, const char *name, const json_t *event)
@@ -58,12 +77,12 @@ void cli_serve_print_event(FILE *out, const char *name, const json_t *event)
     const char *what = word(event, "event"), *detail = word(event, "detail");
 
     if (strcmp(what, "gate") == 0)
-        print_gate(out, name, event);
+        cli_serve_print_gate(out, name, event);
     else if (strcmp(what, "owned") == 0)
         (void)fprintf(out, "%s: owned, generation %" JSON_INTEGER_FORMAT ", key %s\n", name,
                       json_integer_value(json_object_get(event, "generation")), word(event, "key"));
     else if (strcmp(what, "client") == 0 || strcmp(what, "client-gone") == 0)
-        (void)fprintf(out, "%s: %s\n", word(event, "socket"), word(event, "text"));
+        print_client(out, event, what[6] == '\0');
     else if (strcmp(what, "refused") == 0 || strcmp(what, "lost") == 0 ||
              strcmp(what, "held-up") == 0 || strcmp(what, "suspended") == 0)
         (void)fprintf(out, "%s: %s: %s%s%s%s%s\n", name, what, word(event, "text"),

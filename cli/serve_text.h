@@ -7,12 +7,17 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "common/hw_error.h"
 
 /* The options of a QEMU, and the elements of a libvirt domain, for the disk on `socket`. */
 void cli_serve_print_use(FILE *out, const char *socket);
+/* A verdict on the gate of `name` (an event "gate", or a status) as a line. */
+void cli_serve_print_gate(FILE *out, const char *name, const json_t *verdict);
+/* That `name` is owned by `key`. */
+void cli_serve_print_owned(FILE *out, const char *name, uint64_t key);
 /* One event of hawser-lun about `name` as a line; nothing for those that only programs want. */
 void cli_serve_print_event(FILE *out, const char *name, const json_t *event);
 /* The event "refused" or "lost" about `name` as an error in `error`. `had`: it was served before:

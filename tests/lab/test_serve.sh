@@ -10,6 +10,7 @@ HW_TOP_SRCDIR=${HW_TOP_SRCDIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pw
 
 HAWSER=$HW_PLAIN_BUILDDIR/cli/hawser
 SERVE_PID=
+FRONT_END_PID=
 
 # serve NODE WORDS...: in the background; its output is in serve.out
 serve()
@@ -70,6 +71,14 @@ drive()
     timeout 60 "$LAB_BIN/vhdrive" "$PWD/serve/disk" "$1"
 }
 
+# attached: a front end that only connects; sets FRONT_END_PID
+attached()
+{
+    perl -MIO::Socket::UNIX -e 'my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die; sleep 600' "$PWD/serve/disk" &
+    FRONT_END_PID=$!
+    says 'a QEMU connected'
+}
+
 show()
 {
     ns_run n3 "$HAWSER" lun show "$url"
@@ -96,7 +105,10 @@ a_file()
     serve n1 "file:$PWD/file.img"
     tap_check "a file is served, and the lines for a QEMU are printed" says 'vhost-user-blk-pci,chardev=hawser0'
     tap_check "libvirt's too" says "<source type='unix' path='$PWD/serve/disk'>"
+    tap_check "what is served of it, and how to end it" says 'serves the whole file; Ctrl-C ends it$'
     tap_check "a front end drives it" drive 16384
+    tap_check "it came" says "^$PWD/serve/disk: a QEMU connected"
+    tap_check "it is gone" says "^$PWD/serve/disk: a QEMU is gone"
     tap_is "a second one of the same folder is refused" \
         "$(ns_run n1 "$HAWSER" lun serve "file:$PWD/file.img" --directory "$PWD/serve" 2>&1)" \
         "hawser: $PWD/serve: is used by another 'hawser lun serve'; name another one with --directory"
@@ -140,7 +152,7 @@ signals()
     says 'vhost-user-blk-pci'
     kill -STOP "$TGT_PID"
     kill -INT "$SERVE_PID"
-    sleep 1.2 # what is measured: a second one that comes later
+    tap_check "the target hangs: what a second one does is told" says 'Ctrl-C once more ends it at once'
     serve_ends INT
     kill -CONT "$TGT_PID"
     tap_is "while the target hangs a second one does not wait" "$STATUS $(grep -c 'is not released, as wished: it stays claimed; ' serve.out)" "1 1"
@@ -259,6 +271,10 @@ a_shared_lun()
     tap_check "it is served" says 'vhost-user-blk-pci'
     sectors=$(ns_run n3 "$HAWSER" lun show "$url" --json | jq -r '.areas.disk.bytes // empty')
     : "${sectors:=$(sgdisk -i 2 -p disk1 2>/dev/null | awk '/Partition size/ { print $3 * 512 }')}"
+    tap_check "what is served of it, and how to end it" says 'serves its guest disk (#disk); Ctrl-C ends it and releases'
+    tap_check "that it is owned and open is told, whenever it was" \
+        test "$(grep -c ': owned, generation 16, key 0xc7' serve.out) $(grep -c ': open: requests pass' serve.out)" = '1 1'
+    tap_is "nothing waits behind 'owned'" "$(sed '1,/: owned,/d' serve.out | grep -c 'requests wait')" 0
     tap_check "a front end drives it" drive $((sectors / 512))
     show >show.out 2>&1
     tap_check "its owner is seen" grep -q 'node 1' show.out
@@ -268,6 +284,7 @@ a_shared_lun()
     kill -KILL "$pid"
     tap_check "it dies and is started again" says 'hawser-lun ended (signal 9): started again'
     tap_check "and serves again" wait_until 30 drive $((sectors / 512))
+    tap_check "and says so" says ': serves again$'
     uses_up
     tap_check "and serves on" wait_until 30 drive $((sectors / 512))
     # shellcheck disable=SC2046
@@ -286,15 +303,19 @@ a_shared_lun()
     # shellcheck disable=SC2046
     serve n1 "$url" $(as 1 96)
     says 'vhost-user-blk-pci'
+    attached
     serve_ends TERM
-    tap_is "stopped, it releases the LUN" "$STATUS" 0
+    kill "$FRONT_END_PID"
+    tap_is "stopped, it releases the LUN" "$STATUS $(grep -c ': released$' serve.out)" "0 1"
+    tap_check "and says that a QEMU is still attached" \
+        grep -q 'a QEMU is still attached: stop it: it must not go on when another node has had the LUN' serve.out
     show >show.out 2>&1
     tap_check "nobody owns it then" grep -qiE 'free|nobody' show.out
 }
 
 main()
 {
-    lab_need sgdisk jq pgrep
+    lab_need sgdisk jq pgrep perl
     lab_begin 64 "$@"
     url=$(url 1)
     a_file

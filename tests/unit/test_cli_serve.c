@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What lun serve starts and shows: cli/serve_child, cli/serve_text. cli/serve_run and
- * cli/cmd_lun_serve have their server in the lab (tests/lab/test_serve.sh).
+ * What lun serve starts and shows: cli/serve_child, cli/serve_text. cli/serve_run, cli/serve_hear
+ * and cli/cmd_lun_serve have their server in the lab (tests/lab/test_serve.sh).
  */
 #include "config.h"
 
@@ -148,7 +148,10 @@ static void speaks_in_sentences(void)
            "L: owned, generation 17, key 0xc7\n");
     prints("{\"event\":\"lost\",\"text\":\"is another's\",\"key\":\"0xc7\",\"detail\":\"seen\"}",
            "L: lost: is another's: 0xc7: seen\n");
-    prints("{\"event\":\"client\",\"socket\":\"/s\",\"text\":\"connected\"}", "/s: connected\n");
+    prints("{\"event\":\"client\",\"socket\":\"/s\",\"text\":\"\"}", "/s: a QEMU connected\n");
+    prints("{\"event\":\"client-gone\",\"socket\":\"/s\",\"text\":\"it closed\"}",
+           "/s: a QEMU is gone: it closed\n");
+    prints("{\"event\":\"gate\",\"gate\":\"hold\",\"reason\":\"starting\",\"text\":\"x\"}", "");
     prints("{\"event\":\"new\"}", "");
     prints("{}", "");
     cli_serve_print_use(out, "/run/d/disk");
