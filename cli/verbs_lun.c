@@ -46,7 +46,7 @@ static const struct hw_option init_options[] = {
     { .name = "generation",
       .argument = "G",
       .help = "the generation to act under; a higher one wins (1)" },
-    { .name = "force", .help = "overwrite whatever the LUN holds" },
+    { .name = "force", .help = "overwrite whatever the LUN holds, unless a node owns it" },
     TIMEOUT_OPTION,
     { .name = NULL },
 };
@@ -78,7 +78,8 @@ static const struct hw_option serve_options[] = {
     { .name = "discard-state", .help = "give up a saved state that waits on the LUN" },
     { .name = "directory",
       .argument = "DIR",
-      .help = "where the sockets are (/run/hawser/serve-PID)" },
+      .help = "where the sockets are (/run/hawser/serve-PID; not as root "
+              "$XDG_RUNTIME_DIR/hawser-serve-PID, or /tmp/hawser-serve-PID)" },
     { .name = "qemu-user",
       .argument = "USER",
       .help = "the user that QEMU runs as, such as libvirt-qemu (the caller)" },
@@ -131,7 +132,9 @@ const struct hw_verb cli_verbs_lun[] = {
               "that a save never runs out of space.\n\n"
               "Refuses a LUN that holds anything: a partition table, a file system or other "
               "signature, data of no known format, a reservation or registered key, an ownership "
-              "record. It names what it found. --force overwrites it.\n\n"
+              "record. It names what it found. --force overwrites it; what a node owns is to be "
+              "released "
+              "first.\n\n"
               "Before anything is written, two identities probe whether reservations of the target "
               "can be trusted: every command that changes data is tried against the other's "
               "reservation. A target that lets one pass is refused; one that only lets discards "
@@ -210,7 +213,10 @@ const struct hw_verb cli_verbs_lun[] = {
       .arguments = "URL",
       .summary = "give up the ownership of a LUN",
       .text = "Flushes, writes the release into the ownership record, gives up the reservation and "
-              "the registration. Refuses if another node owns the LUN, or none does.",
+              "the registration. Refuses if another node owns the LUN, or none does. To give the "
+              "LUN up "
+              "the command owns it once more: it answers with the generation that it used for "
+              "that, the next one behind the key that was there.",
       .options = identity_options,
       .run = HW_RUN(cmd_lun_release) },
     { .path = "lun serve",
@@ -233,7 +239,11 @@ const struct hw_verb cli_verbs_lun[] = {
           "and nothing of them is written: stop that QEMU. If no server was there when another "
           "node took the LUN over, or the server dies after that, the command ends with exit "
           "status 3 and says who has it. A saved state that waits on the LUN is refused, unless "
-          "--discard-state gives it up. A file: URL is served too, without an owner.",
+          "--discard-state gives it up. A file: URL is served too, without an owner.\n"
+          "\n"
+          "A QEMU that runs on finds the disk by the path of its socket: whoever ends this command "
+          "and starts it again for that QEMU gives the same --directory, since the default one "
+          "has a new name each time.",
       .example = "hawser lun serve iscsi://10.77.0.100/iqn.2026-11.lab:san/1 --node 1 "
                  "--generation 16 --cluster 6b1f0c5e-8f0a-4d1e-9d5a-0c2b7a3e4f11",
       .options = serve_options,

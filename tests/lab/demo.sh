@@ -68,7 +68,7 @@ hawser()
 {
     local node=$1 want=$2 status
     shift 2
-    printf '  n%s$ %shawser %s%s\n' "$node" "$BOLD" "${*//"$URL"/\$LUN}" "$PLAIN" | sed "s/ --cluster $LAB_CLUSTER//"
+    printf '  n%s$ %shawser %s%s\n' "$node" "$BOLD" "${*//"$URL"/\$LUN}" "$PLAIN" | sed "s/ --cluster $LAB_CLUSTER/ \$C/"
     ns_run "n$node" "$HAWSER" "$@" >out 2>&1 </dev/null
     status=$?
     sed -e "s|^iscsi://[^ ]*/1|\$LUN|; s|^hawser: iscsi://[^ ]*/1|hawser: \$LUN|" -e 's/^/      /' out
@@ -118,6 +118,7 @@ prepare()
     OWNER_URL=$URL
     say "an iSCSI target and the nodes n1, n2, n3, all on this machine, in namespaces of their own"
     say "\$LUN is $URL"
+    say "\$C is --cluster $LAB_CLUSTER"
     hawser 1 0 lun init "$URL" --max-memory 16M --cluster "$LAB_CLUSTER"
     hawser 3 0 lun show "$URL"
 }
@@ -249,7 +250,7 @@ serve_a_guest()
     step "8. A Linux guest: QEMU on node 1, its disk by hawser-lun"
     export TMPDIR=$PWD
     hosts_begin "$HW_PLAIN_BUILDDIR/tests/host/flood"
-    printf '  n1$ %shawser lun serve $LUN --node 1 --generation 80%s\n' "$BOLD" "$PLAIN"
+    printf '  n1$ %shawser lun serve $LUN $C --node 1 --generation 80%s\n' "$BOLD" "$PLAIN"
     # shellcheck disable=SC2046 # words
     (in_ns n1 "$HAWSER" lun serve "$URL" $(as 1 80) --directory "$PWD/serve") >serve.out 2>&1 </dev/null &
     SERVE_PID=$!

@@ -38,6 +38,11 @@ if grep -q $'\e' <<<"$output"; then
 else
     tap_ok "no colours without a terminal"
 fi
+if grep -qE 'hawser lun takeover \$LUN \$C --node 2 ' <<<"$output"; then
+    tap_ok "its commands can be typed as they are shown"
+else
+    tap_not_ok "its commands can be typed as they are shown" "$output"
+fi
 mutant no-barrier 'still under way'
 mutant registrants-only 'changed after node 2'
 tap_done
