@@ -70,8 +70,9 @@ static int list_file(struct list *list, const char *path, struct hw_error *error
     char line[STO_URL_BYTES + 64];
 
     if (file == NULL)
-        return hw_error_setf(error, HW_ERROR_FAILED, errno, path, "", "cannot be read: %s",
-                             strerror(errno));
+        return hw_error_setf(error, HW_ERROR_FAILED, errno, path,
+                             "name a file that is there and that you may read",
+                             "cannot be read: %s", strerror(errno));
     while (fgets(line, sizeof(line), file) != NULL) {
         char *url = line + strspn(line, " \t");
 

@@ -76,16 +76,24 @@ static int respect_record(struct cli_lun *lun, const struct cli_identity *identi
 }
 
 /* Giving up or handing over needs something to give: our key as the holder, or our record. */
-static int want_ours(struct cli_lun *lun, const struct cli_identity *identity,
+static int want_ours(struct cli_lun *lun, const struct cli_identity *identity, const char *verb,
                      struct hw_error *error)
 {
     struct sto_pr_reservation held = { 0 };
     struct sto_tool_meta meta;
     struct sto_layout layout;
+    struct sto_key_parts parts;
+    char remedy[64];
     int rc = sto_tool_read_reservation(lun->lun, &held, error);
 
+    if (rc == 0 && held.held && sto_key_parse(held.key, &parts) && parts.node != identity->node) {
+        (void)snprintf(remedy, sizeof(remedy), "%s it on node %u", verb, parts.node);
+        return hw_error_setf(error, HW_ERROR_REFUSED, EBUSY, sto_lun_name(lun->lun), remedy,
+                             "node %u does not own it: node %u does (generation %" PRIu32 ")",
+                             identity->node, parts.node, parts.generation);
+    }
     if (rc < 0 || held.held)
-        return rc; /* another holder is refused by the ownership machine */
+        return rc; /* another cluster's holder is refused by the ownership machine */
     rc = sto_tool_read_layout(lun->lun, &layout, error);
     if (rc == 0)
         rc = sto_tool_read_meta(lun->lun, &layout, &meta, error);
@@ -117,7 +125,7 @@ static int own(struct hw_call *call, enum entry entry, struct cli_identity *ret_
     if (rc == 0 && entry == CLAIM)
         rc = respect_record(&lun, ret_identity, error);
     if (rc == 0 && entry == RETURN)
-        rc = want_ours(&lun, ret_identity, error);
+        rc = want_ours(&lun, ret_identity, strrchr(call->verb->path, ' ') + 1, error);
     if (rc == 0)
         rc = cli_owner_claim(&lun, &wish, ret_owner, error);
     cli_lun_close(&lun);

@@ -43,7 +43,11 @@ static int choose_directory(struct cli_serve *serve, struct hw_error *error)
                              "name another one with --directory", "cannot be made: %s",
                              strerror(errno));
     serve->directory_fd = open(serve->paths.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (serve->directory_fd < 0 || flock(serve->directory_fd, LOCK_EX | LOCK_NB) < 0)
+    if (serve->directory_fd < 0)
+        return hw_error_setf(error, HW_ERROR_FAILED, errno, serve->paths.directory,
+                             "name a directory with --directory", "cannot be used: %s",
+                             strerror(errno));
+    if (flock(serve->directory_fd, LOCK_EX | LOCK_NB) < 0)
         return hw_error_set(error, HW_ERROR_REFUSED, EBUSY, serve->paths.directory,
                             "is used by another 'hawser lun serve'",
                             "name another one with --directory");

@@ -290,6 +290,7 @@ static int judge(struct verify *verify)
     }
     if (verify->bad == 0)
         return 0;
+    (void)fflush(verify->call->out); /* the list is above also in a pipe */
     (void)hw_error_setf(&error, HW_ERROR_FAILED, 0, verify->view.name, "see the list above",
                         "%u of the checks are bad", verify->bad);
     return hw_fail(verify->call, &error);

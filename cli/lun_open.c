@@ -68,8 +68,11 @@ int cli_lun_open(const struct hw_call *call, const char *text, unsigned flags,
         struct cli_wait wait;
 
         cli_wait_begin(&wait, lun.err, sto_lun_name(lun.lun), "the answer of its target", TELL_MS,
-                       (int64_t)lun.timeout_ms * 2);
+                       (int64_t)lun.timeout_ms);
         rc = sto_tool_login(lun.lun, STO_SESSION_DATA, error);
+        cli_wait_end(&wait);
+        cli_wait_begin(&wait, lun.err, sto_lun_name(lun.lun), "its LUN's description", TELL_MS,
+                       (int64_t)lun.timeout_ms);
         if (rc == 0)
             rc = sto_run_identify(lun.lun, lun.timeout_ms, &lun.facts, error);
         cli_wait_end(&wait);
@@ -168,10 +171,11 @@ int cli_print_json(const struct hw_call *call, json_t *value)
     int rc = value != NULL ? json_dumpf(value, call->out, JSON_COMPACT) : -1;
 
     json_decref(value);
-    if (rc < 0) {
+    if (rc < 0 && !ferror(call->out)) { /* what cannot be written is told at the end */
         struct hw_error error = { 0 };
 
-        (void)hw_error_set(&error, HW_ERROR_FAILED, ENOMEM, "output", "cannot be made as JSON", "");
+        (void)hw_error_set(&error, HW_ERROR_FAILED, ENOMEM, "output", "cannot be made as JSON",
+                           "free some memory, or leave --json out");
         return hw_fail(call, &error);
     }
     (void)fputc('\n', call->out);

@@ -17,11 +17,17 @@
 
 #include "storage/sto_presence.h"
 
-enum { BARRIER_MS = 15000, GRACE_MS = 10000, TELL_MS = 2000 };
+enum { BARRIER_MS = 15000, GRACE_MS = 10000, TELL_MS = 2000, REPEAT_MS = 10000 };
 
 int cli_owner_fail(const char *name, const struct cli_owner *owner, struct hw_error *error)
 {
-    return sto_own_reason_error(name, owner->reason, owner->key, owner->detail, error);
+    char detail[STO_DETAIL_BYTES];
+
+    (void)snprintf(detail, sizeof(detail), "%s", owner->detail);
+    if (owner->reason == STO_OWN_REASON_STALE && owner->key == 0 && owner->generation != 0)
+        (void)snprintf(detail, sizeof(detail), "generation %" PRIu32 " was there",
+                       owner->generation);
+    return sto_own_reason_error(name, owner->reason, owner->key, detail, error);
 }
 
 int cli_owner_want_none(const char *name, const struct sto_pr_reservation *held,
@@ -36,6 +42,22 @@ int cli_owner_want_none(const char *name, const struct sto_pr_reservation *held,
                          "node %u owns it (generation %" PRIu32 ")", parts.node, parts.generation);
 }
 
+/* What it waits for; the same once in a while. */
+static void tell_wait(struct cli_owner *owner, const struct sto_owner_notice *notice)
+{
+    const int64_t now_ms = hw_clock_now_ms(hw_clock_boottime());
+    char text[sizeof(owner->said)];
+
+    (void)snprintf(text, sizeof(text), "%s%s%s", sto_own_reason_text(notice->reason),
+                   notice->detail[0] != '\0' ? ": " : "", notice->detail);
+    if (strcmp(text, owner->said) == 0 && now_ms - owner->said_ms < REPEAT_MS)
+        return;
+    memcpy(owner->said, text, sizeof(text));
+    owner->said_ms = now_ms;
+    (void)fprintf(owner->err, "%s: waiting for at most %" PRId64 " s: %s\n", owner->name,
+                  owner->wait_ms / 1000, text);
+}
+
 static void noticed(void *context, const struct sto_owner_notice *notice)
 {
     struct cli_owner *owner = context;
@@ -48,9 +70,7 @@ static void noticed(void *context, const struct sto_owner_notice *notice)
     (void)snprintf(owner->detail, sizeof(owner->detail), "%s", notice->detail);
     if (owner->err != NULL &&
         (notice->notice == STO_OWN_NOTICE_HELD_UP || notice->notice == STO_OWN_NOTICE_SUSPENDED))
-        (void)fprintf(owner->err, "%s: waiting for at most %" PRId64 " s: %s%s%s\n", owner->name,
-                      owner->wait_ms / 1000, sto_own_reason_text(notice->reason),
-                      notice->detail[0] != '\0' ? ": " : "", notice->detail);
+        tell_wait(owner, notice);
 }
 
 /* Something that ends a wait: "held up" is only on the way. */

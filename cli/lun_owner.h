@@ -20,8 +20,10 @@ struct cli_owner {
     uint64_t key;
     uint32_t generation;
     char detail[STO_DETAIL_BYTES];
-    int64_t wait_ms; /* the most that is waited now */
-    FILE *err;       /* where it is told what is waited for; NULL: nowhere */
+    int64_t wait_ms;                  /* the most that is waited now */
+    char said[STO_DETAIL_BYTES + 80]; /* what was waited for last, and when that was told */
+    int64_t said_ms;
+    FILE *err; /* where it is told what is waited for; NULL: nowhere */
 };
 
 struct cli_owner_wish {

@@ -128,11 +128,19 @@ void cli_serve_refusal(const char *name, const json_t *event, bool had, struct h
 {
     const enum sto_own_reason why = reason_of(event);
 
-    if (had && is_anothers(why))
+    struct hw_error plain = { 0 };
+
+    if (had && is_anothers(why)) {
         taken_over(name, why, event, error);
-    else
-        (void)sto_own_reason_error(name, why, strtoull(word(event, "key"), NULL, 16),
-                                   word(event, "detail"), error);
+        return;
+    }
+    (void)sto_own_reason_error(name, why, strtoull(word(event, "key"), NULL, 16),
+                               word(event, "detail"), &plain);
+    (void)hw_error_set(error, plain.kind, plain.code, name, plain.reason,
+                       why == STO_OWN_REASON_HELD
+                           ? "--takeover takes it away, if it was handed over to this node, or you "
+                             "are sure that its VM does not run"
+                           : plain.remedy);
 }
 
 bool cli_serve_may_pass(int status)

@@ -8,6 +8,7 @@
 #include "storage/sto_own.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* What a reason is as an error. REVOKED and those before it are told, and no faults of a LUN. */
 static const struct {
@@ -95,12 +96,16 @@ int sto_own_reason_error(const char *object, enum sto_own_reason reason, uint64_
                          const char *detail, struct hw_error *error)
 {
     char text[STO_KEY_TEXT_BYTES] = "";
+    enum hw_error_kind kind;
 
     if (reason >= STO_OWN_REASON_COUNT)
         reason = STO_OWN_REASON_NONE;
     if (key != 0)
         (void)sto_key_text(key, text);
-    return hw_error_setf(error, errors[reason].kind, errors[reason].code, object,
-                         errors[reason].remedy, "%s%s%s%s%s", sto_own_reason_text(reason),
-                         text[0] != '\0' ? ": " : "", text, detail[0] != '\0' ? ": " : "", detail);
+    kind = errors[reason].kind;
+    if (reason == STO_OWN_REASON_UNREACHABLE && strstr(detail, "no answer") != NULL)
+        kind = HW_ERROR_TIMED_OUT;
+    return hw_error_setf(error, kind, errors[reason].code, object, errors[reason].remedy,
+                         "%s%s%s%s%s", sto_own_reason_text(reason), text[0] != '\0' ? ": " : "",
+                         text, detail[0] != '\0' ? ": " : "", detail);
 }

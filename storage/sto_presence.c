@@ -98,7 +98,8 @@ static int bind_name(int fd, const struct name *name, struct hw_error *error)
         return 0;
     code = errno;
     if (code != EADDRINUSE)
-        (void)hw_error_setf(error, HW_ERROR_FAILED, code, "unix socket", NULL,
+        (void)hw_error_setf(error, HW_ERROR_FAILED, code, "unix socket",
+                            "see whether this process may make unix sockets here",
                             "cannot be bound: %s", strerror(code));
     return -code;
 }
@@ -129,7 +130,8 @@ int sto_presence_socket(struct hw_error *error)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     return fd >= 0 ? fd
-                   : hw_error_setf(error, HW_ERROR_FAILED, errno, "unix socket", NULL,
+                   : hw_error_setf(error, HW_ERROR_FAILED, errno, "unix socket",
+                                   "see how many files this process may open (ulimit -n)",
                                    "cannot be made: %s", strerror(errno));
 }
 

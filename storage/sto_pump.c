@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -145,9 +146,15 @@ void sto_pump_end(struct sto_pump *pump, struct sto_op *op)
 
 void sto_pump_end_with(struct sto_pump *pump, struct sto_op *op, enum sto_rc rc, const char *detail)
 {
+    size_t bytes;
+
     op->result.rc = rc;
-    if (detail != NULL)
+    if (detail != NULL) {
         snprintf(op->result.detail, sizeof(op->result.detail), "%s", detail);
+        bytes = strlen(op->result.detail);
+        while (bytes > 0 && strchr(" \t\r\n", op->result.detail[bytes - 1]) != NULL)
+            op->result.detail[--bytes] = '\0'; /* libiscsi's words end in a line feed */
+    }
     sto_pump_end(pump, op);
 }
 

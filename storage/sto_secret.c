@@ -134,8 +134,9 @@ int sto_secret_read(const char *path, struct sto_secret *ret_secret, struct hw_e
     int rc;
 
     if (fd < 0 || fstat(fd, &status) < 0)
-        return hw_error_setf(error, HW_ERROR_FAILED, errno, path, NULL, "cannot be opened: %s",
-                             strerror(errno));
+        return hw_error_setf(error, HW_ERROR_FAILED, errno, path,
+                             "name a file that is there and that you may read",
+                             "cannot be opened: %s", strerror(errno));
     wrong = judge_file(&status);
     if (wrong != NULL)
         return hw_error_set(error, HW_ERROR_REFUSED, EACCES, path, wrong, "chmod 600 the file");
@@ -144,7 +145,8 @@ int sto_secret_read(const char *path, struct sto_secret *ret_secret, struct hw_e
         size += got > 0 ? (size_t)got : 0;
     } while (got > 0 && size < sizeof(text));
     if (got < 0)
-        rc = hw_error_set(error, HW_ERROR_FAILED, errno, path, "cannot be read", NULL);
+        rc = hw_error_set(error, HW_ERROR_FAILED, errno, path, "cannot be read",
+                          "name another file");
     else
         rc = sto_secret_parse(text, size, path, ret_secret, error);
     explicit_bzero(text, sizeof(text));

@@ -24,13 +24,37 @@ enum {
 
 /* --- words --- */
 
+static bool is_scheme(const struct sto_lun *lun, const char *scheme)
+{
+    return strncmp(sto_lun_name(lun), scheme, strlen(scheme)) == 0;
+}
+
+static const char *refused_remedy(const struct sto_lun *lun)
+{
+    if (is_scheme(lun, "file:"))
+        return "check the path, and that it is a file that you may read and write";
+    return is_scheme(lun, "block:")
+               ? "check the path, and that it is a whole disk that nothing uses"
+               : "check the target's name, its access list and the secret file";
+}
+
+static int no_space(const struct sto_lun *lun, const char *doing, struct hw_error *error)
+{
+    const bool file = is_scheme(lun, "file:");
+
+    return hw_error_setf(error, HW_ERROR_FAILED, ENOSPC, sto_lun_name(lun),
+                         file ? "free some space there" : "give the target's pool space",
+                         "cannot %s: the %s has no space left", doing,
+                         file ? "file system" : "thin LUN");
+}
+
 static int fail_with_words(const struct sto_lun *lun, const char *doing,
                            const struct sto_result *result, struct hw_error *error)
 {
-    const char *words = sto_sense_words(result->sense_key, result->asc_ascq);
+    const char *words = result->detail[0] != '\0'
+                            ? result->detail
+                            : sto_sense_words(result->sense_key, result->asc_ascq);
 
-    if (result->detail[0] != '\0')
-        words = result->detail;
     return hw_error_setf(error, HW_ERROR_FAILED, EIO, sto_lun_name(lun), "see the target's log",
                          "cannot %s: %s%s%s", doing, sto_rc_name(result->rc),
                          words != NULL ? ", " : "", words != NULL ? words : "");
@@ -52,8 +76,7 @@ int sto_tool_fail(const struct sto_lun *lun, const char *doing, const struct sto
                              "make it writable on the target, or use another LUN",
                              "cannot %s: the LUN is read-only", doing);
     case STO_NO_SPACE:
-        return hw_error_setf(error, HW_ERROR_FAILED, ENOSPC, name, "give the target's pool space",
-                             "cannot %s: the thin LUN has no space left", doing);
+        return no_space(lun, doing, error);
     case STO_UNSUPPORTED:
         return hw_error_setf(error, HW_ERROR_FAILED, EOPNOTSUPP, name, "",
                              "cannot %s: the target does not know this command", doing);
@@ -83,13 +106,14 @@ int sto_tool_login(struct sto_lun *lun, enum sto_session session, struct hw_erro
                             "stop that process, or choose another file");
     if (op.result.rc == STO_LOGIN_REFUSED)
         return hw_error_set(error, HW_ERROR_FAILED, EACCES, sto_lun_name(lun),
-                            detail[0] != '\0' ? detail : "login refused",
-                            "check the target's name, its access list and the secret file");
-    late = op.deadline_ns != 0 && op.result.done_ns >= op.deadline_ns - NS_PER_MS;
+                            detail[0] != '\0' ? detail : "login refused", refused_remedy(lun));
+    late = strstr(detail, "no answer") != NULL;
+    late |= op.deadline_ns != 0 && op.result.done_ns >= op.deadline_ns - NS_PER_MS;
     return hw_error_set(error, late ? HW_ERROR_TIMED_OUT : HW_ERROR_FAILED,
                         late ? ETIMEDOUT : EHOSTUNREACH, sto_lun_name(lun),
                         detail[0] != '\0' ? detail : "cannot be reached",
-                        "check the address and that the target is up");
+                        is_scheme(lun, "iscsi:") ? "check the address and that the target is up"
+                                                 : "check the path, and that its disk is there");
 }
 
 /* --- running --- */

@@ -119,7 +119,7 @@ admin_in_order()
     # shellcheck disable=SC2046
     bad "claim of an owned LUN" 3 'another node owns the LUN.*lun takeover' lun claim "$url" $(as 2 60)
     # shellcheck disable=SC2046
-    bad "release of another's LUN" 3 'another node owns|stale' lun release "$url" $(as 2 60)
+    bad "release of another's LUN" 3 'node 2 does not own it: node 1 does .generation 41.; release it on node 1' lun release "$url" $(as 2 60)
     # shellcheck disable=SC2046
     bad "takeover with a stale generation" 3 'stale' lun takeover "$url" $(as 2 30)
     # shellcheck disable=SC2086
@@ -145,6 +145,9 @@ admin_in_order()
     # shellcheck disable=SC2046
     good "release" 'released' lun release "$url" $(as 1 80)
     good "the history tells to whom it was handed" 'handed over to node 1 by node 2' lun show "$url"
+    # shellcheck disable=SC2046
+    bad "a stale claim of a free LUN names the generation to beat" 3 'stale: generation 8[01] was there; use a higher' \
+        lun claim "$url" $(as 1 50)
     # shellcheck disable=SC2046
     bad "release of what nobody owns" 3 'node 1 does not own it' lun release "$url" $(as 1 80)
     json "bench reads" '.results | length == 2' lun bench "$url" --seconds 1
@@ -260,6 +263,9 @@ wrong_words()
     bad "init for no cluster" 3 'which cluster' lun init "$url" --max-memory 16M
     bad "init without a size" 2 'max-memory.*missing' lun init "$url" --cluster "$LAB_CLUSTER"
     bad "list of nothing" 2 'no LUN is named' lun list
+    bad "a block device that is not there" 1 'nonexist: .*; check the path' lun show block:/dev/nonexist
+    bad "no such file of a secret" 1 'name a file that is there' lun show "$url" --secret-file /nope
+    bad "no such list" 1 'name a file that is there' lun list --from /nonexist
     bad "scan of no portal" 2 'is not a portal' lun scan "$url"
     # shellcheck disable=SC2046
     bad "import of no file" 1 'missing.*cannot be read' lun import "$url" missing $(as 1 200)
@@ -276,7 +282,7 @@ says_what_it_waits_for()
     local pid status
     (in_ns n1 "$HAWSER" lun show "$(url 5)" --timeout 10m) >waits.out 2>&1 </dev/null &
     pid=$!
-    wait_until 20 grep -q 'waits for the answer of its target, at most 1200 s; Ctrl-C ends it' waits.out
+    wait_until 20 grep -q 'waits for the answer of its target, at most 600 s; Ctrl-C ends it' waits.out
     tap_check "a wait says what for and how long" test $? -eq 0
     kill -TERM "$pid" 2>/dev/null # a shell's background job ignores INT
     wait "$pid"
@@ -443,7 +449,7 @@ files()
     head -c 100000 /dev/urandom >image
     good "import into a file" 'read back' lun import "file:$PWD/own.img" image
     good "show of a file" 'cannot be fenced' lun show "file:$PWD/own.img"
-    bad "a file that is not there" 1 'none.img' lun show "file:$PWD/none.img"
+    bad "a file that is not there" 1 'none.img.*; check the path' lun show "file:$PWD/none.img"
 }
 
 main()

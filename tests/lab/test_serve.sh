@@ -115,6 +115,10 @@ a_file()
     refused "a second one of the same file" 3 'acts on it on this host' "file:$PWD/file.img"
     serve_ends TERM
     tap_is "it ends in order, and leaves nothing" "$STATUS $([ -e serve ] && echo left)" "0 "
+    : >no-directory
+    tap_is "a --directory that is none" \
+        "$(ns_run n1 "$HAWSER" lun serve "file:$PWD/file.img" --directory "$PWD/no-directory" 2>&1)" \
+        "hawser: $PWD/no-directory: cannot be used: Not a directory; name a directory with --directory"
     refused "a file that is not there" 1 'cannot be opened|No such file|does not exist' "file:$PWD/none.img"
 }
 
@@ -279,7 +283,7 @@ a_shared_lun()
     show >show.out 2>&1
     tap_check "its owner is seen" grep -q 'node 1' show.out
     # shellcheck disable=SC2046
-    refused "another node's serve" 3 'node 1|held by|owns' "$url" $(as 2 32)
+    refused "another node's serve" 3 'node 1.*; --takeover takes it away' "$url" $(as 2 32)
     pid=$(server_pid)
     kill -KILL "$pid"
     tap_check "it dies and is started again" says 'hawser-lun ended (signal 9): started again'

@@ -176,6 +176,10 @@ static void refuses_and_changes_nothing(void)
         { "lun import @ /nonexistent/image", 1, "/nonexistent/image: cannot be read" },
         { "lun bench @ --write --seconds 1", 3, "holds no hawser layout" },
         { "lun list", 2, "no LUN is named" },
+        { "lun list --from /nonexistent", 1, "; name a file that is there" },
+        { "lun init @ --max-memory 64 --cluster " CLUSTER, 2, "; name a unit, e.g. 64M" },
+        { "lun show file:/nonexistent", 1, "; check the path" },
+        { "lun show block:/nonexistent", 1, "; check the path" },
         { "lun scan not/a/portal", 2, "is not a portal" },
         { "lun show @#disk", 2, "" },
         { "lun verify @ --probe --cluster " CLUSTER " --node 1 --generation 1", 3, "only a LUN" },
@@ -337,9 +341,30 @@ static void refuses_targets_without_reservations(void)
     out = err = NULL;
 }
 
+/* Whose a LUN is that would be overwritten. */
+static void names_the_owner(void)
+{
+    const struct sto_key_parts parts = { .cluster_hash = 7, .node = 3, .generation = 41 };
+    struct sto_pr_reservation held = { .held = true, .key = sto_key_make(&parts) };
+    struct hw_error error = { 0 };
+
+    CU_ASSERT_EQUAL(cli_owner_want_none("lun", &held, &error), -EBUSY);
+    CU_ASSERT(says(error.reason, "node 3 owns it (generation 41)"));
+    CU_ASSERT(says(error.remedy, "release it first"));
+    held.key = 0x1234;
+    CU_ASSERT_EQUAL(cli_owner_want_none("lun", &held, NULL), 0);
+    held = (struct sto_pr_reservation) { .key = sto_key_make(&parts) };
+    CU_ASSERT_EQUAL(cli_owner_want_none("lun", &held, NULL), 0);
+}
+
 /* Each reason why ownership is not had has words, and one of the statuses of a refusal. */
 static void says_reasons(void)
 {
+    const struct cli_owner stale = { .reason = STO_OWN_REASON_STALE, .generation = 41 };
+    const struct cli_owner silent = { .reason = STO_OWN_REASON_UNREACHABLE,
+                                      .detail = "192.0.2.1:3260: no answer" };
+    struct hw_error told = { 0 };
+
     for (unsigned i = STO_OWN_REASON_STALE; i < STO_OWN_REASON_COUNT; i++) {
         const struct cli_owner owner = { .reason = (enum sto_own_reason)i, .key = 0x1234 };
         struct hw_error error = { 0 };
@@ -351,6 +376,11 @@ static void says_reasons(void)
         CU_ASSERT(says(error.reason, "0x0000000000001234"));
         CU_ASSERT(error.remedy[0] != '\0');
     }
+    CU_ASSERT(cli_owner_fail("lun", &stale, &told) < 0);
+    CU_ASSERT(says(told.reason, "stale: generation 41 was there"));
+    hw_error_clear(&told);
+    CU_ASSERT(cli_owner_fail("lun", &silent, &told) < 0);
+    CU_ASSERT_EQUAL(hw_error_exit_status(&told), 5);
 }
 
 const struct unit_case unit_cases[] = {
@@ -364,6 +394,7 @@ const struct unit_case unit_cases[] = {
     { "an init whose allocation fails leaves no half LUN", init_survives_failed_allocations },
     { "looks whose allocation fails say so", looks_survive_failed_allocations },
     { "a target without reservations is refused", refuses_targets_without_reservations },
+    { "whose a LUN is that is not overwritten", names_the_owner },
     { "each reason has words and a remedy", says_reasons },
     { 0 },
 };

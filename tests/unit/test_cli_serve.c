@@ -195,6 +195,10 @@ static void says_why_it_is_not_ours(void)
             "L: was taken over by generation 65: another node owns the LUN; stop its QEMU here; "
             "see its owner with 'hawser lun show'",
             false);
+    is_told("{\"reason\":\"HELD\",\"generation\":65,\"key\":\"\"}", false,
+            "L: another node owns the LUN; --takeover takes it away, if it was handed over to this "
+            "node, or you are sure that its VM does not run",
+            false);
     is_told("{\"reason\":\"CONFLICTED\",\"generation\":17}", true,
             "L: was taken over: the LUN's reservation was taken away; stop its QEMU here; see its "
             "owner with 'hawser lun show'",

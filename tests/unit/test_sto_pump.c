@@ -58,7 +58,7 @@ static void end(struct sto_op *op)
 {
     op->done = count_done;
     lun.in_flight++;
-    sto_pump_end_with(&pump, op, STO_MEDIUM, "words");
+    sto_pump_end_with(&pump, op, STO_MEDIUM, "words \n");
 }
 
 static void lists(void)

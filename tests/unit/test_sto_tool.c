@@ -126,7 +126,7 @@ static void says_ends_in_words(void)
     } ends[] = {
         { STO_CONFLICT, HW_ERROR_REFUSED, EBADE, "reserved by another node" },
         { STO_READ_ONLY, HW_ERROR_REFUSED, EROFS, "read-only" },
-        { STO_NO_SPACE, HW_ERROR_FAILED, ENOSPC, "no space left" },
+        { STO_NO_SPACE, HW_ERROR_FAILED, ENOSPC, "the file system has no space left" },
         { STO_UNSUPPORTED, HW_ERROR_FAILED, EOPNOTSUPP, "does not know" },
         { STO_UNKNOWN, HW_ERROR_TIMED_OUT, ETIMEDOUT, "may or may not" },
         { STO_MEDIUM, HW_ERROR_FAILED, EIO, "cannot test: medium-error" },
