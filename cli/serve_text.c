@@ -49,7 +49,8 @@ void cli_serve_print_gate(FILE *out, const char *name, const json_t *verdict)
         (void)fprintf(out, "%s: open: requests pass\n", name);
     else if (strcmp(gate, "dead") == 0)
         (void)fprintf(out, "%s: shut for good: %s\n", name, word(verdict, "text"));
-    else if (strcmp(word(verdict, "reason"), "starting") != 0) /* it is over in no time */
+    else if (word(verdict, "text")[0] != '\0' &&
+             strcmp(word(verdict, "reason"), "starting") != 0) /* not judged yet, or in no time */
         (void)fprintf(out, "%s: requests wait: %s\n", name, word(verdict, "text"));
     (void)fflush(out);
 }

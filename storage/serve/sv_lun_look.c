@@ -159,13 +159,13 @@ static void login_failed(const struct sv_lun *lun, const struct sto_result *resu
                          struct hw_error *error)
 {
     const char *name = sto_lun_name(lun->lun), *detail = result->detail;
+    const bool late = result->rc == STO_UNKNOWN || strstr(detail, "no answer") != NULL;
 
     if (result->rc == STO_LOGIN_REFUSED && lun->url.scheme == STO_SCHEME_ISCSI)
         (void)sto_own_reason_error(name, STO_OWN_REASON_LOGIN_REFUSED, 0, detail, error);
     else
-        (void)hw_error_setf(error, result->rc == STO_UNKNOWN ? HW_ERROR_TIMED_OUT : HW_ERROR_FAILED,
-                            EIO, name, "check that the target is up and lets us in",
-                            "cannot be reached: %s",
+        (void)hw_error_setf(error, late ? HW_ERROR_TIMED_OUT : HW_ERROR_FAILED, EIO, name,
+                            "check that the target is up and lets us in", "cannot be reached: %s",
                             detail[0] != '\0' ? detail : sto_rc_name(result->rc));
 }
 

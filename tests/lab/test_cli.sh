@@ -157,6 +157,9 @@ admin_in_order()
     robbed
     handed_to_another
     printf '# all\n%s\n\n' "$url" >list
+    ns_run "$NODE" "$HAWSER" lun list "$url" --json >/dev/full 2>stderr
+    tap_is "JSON that cannot be written is told as such" "$? $(cat stderr)" \
+        "1 hawser: standard output: could not be written; see where it goes to"
     json "list from a file" 'length == 1 and .[0].record.state == "free"' lun list --from list
 }
 

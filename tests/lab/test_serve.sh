@@ -191,6 +191,24 @@ owned_in_between()
     tap_is "its server dies: it is not started again" "$STATUS $(grep -c '^hawser: .*was taken over' serve.out)" "3 1"
 }
 
+# What goes on and on is told once in a while.
+target_deleted()
+{
+    # shellcheck disable=SC2046
+    serve n1 "$url" $(as 1 288)
+    says 'vhost-user-blk-pci'
+    tgt --op delete --force --mode target --tid 1
+    says 'held-up: '
+    sleep 3 # what is measured: how often it is told meanwhile
+    tap_is "its target is deleted: no line is told twice in 10 s" "$(grep 'held-up: ' serve.out | sort | uniq -d)" ''
+    tap_is "nor ends in a line feed that is spelled" "$(grep -c 'x0a' serve.out)" 0
+    kill -INT "$SERVE_PID"
+    tap_check "what a second signal does is told" says 'Ctrl-C once more ends it at once'
+    serve_ends TERM
+    tap_is "and it does so" "$STATUS" 1
+    san_kill_restart
+}
+
 # A server that finds no target: tried again until there is one, or nobody wants it any more.
 without_its_target()
 {
@@ -269,6 +287,10 @@ a_shared_lun()
     local sectors pid
     ns_run n1 "$HAWSER" lun init "$url" --max-memory 16M --cluster "$LAB_CLUSTER" >init.out 2>&1
     tap_is "the LUN is laid out" "$?" 0
+    kill -STOP "$TGT_PID"
+    # shellcheck disable=SC2046
+    refused "a target that hangs" 5 'no answer' "$url" $(as 1 16)
+    kill -CONT "$TGT_PID"
     refused "nobody says who acts" 3 'no --cluster --node --generation' "$url"
     # shellcheck disable=SC2046
     serve n1 "$url" $(as 1 16)
@@ -278,6 +300,7 @@ a_shared_lun()
     tap_check "what is served of it, and how to end it" says 'serves its guest disk (#disk); Ctrl-C ends it and releases'
     tap_check "that it is owned and open is told, whenever it was" \
         test "$(grep -c ': owned, generation 16, key 0xc7' serve.out) $(grep -c ': open: requests pass' serve.out)" = '1 1'
+    tap_is "every line says something" "$(grep -c ': $' serve.out)" 0
     tap_is "nothing waits behind 'owned'" "$(sed '1,/: owned,/d' serve.out | grep -c 'requests wait')" 0
     tap_check "a front end drives it" drive $((sectors / 512))
     show >show.out 2>&1
@@ -326,6 +349,7 @@ main()
     a_shared_lun
     owned_in_between
     signals
+    target_deleted
     without_its_target
     taken_over_meanwhile
     tap_done

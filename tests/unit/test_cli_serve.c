@@ -152,6 +152,7 @@ static void speaks_in_sentences(void)
     prints("{\"event\":\"client-gone\",\"socket\":\"/s\",\"text\":\"it closed\"}",
            "/s: a QEMU is gone: it closed\n");
     prints("{\"event\":\"gate\",\"gate\":\"hold\",\"reason\":\"starting\",\"text\":\"x\"}", "");
+    prints("{\"event\":\"gate\",\"gate\":\"hold\",\"reason\":\"none\",\"text\":\"\"}", "");
     prints("{\"event\":\"new\"}", "");
     prints("{}", "");
     cli_serve_print_use(out, "/run/d/disk");
