@@ -135,6 +135,24 @@ static int look_at_bytes(struct init *init, struct hw_error *error)
     return 0;
 }
 
+/* A record that says so is that of an owner, even where the target has lost the reservation. */
+static int want_no_record(const struct init *init, struct sto_lun *lun, struct hw_error *error)
+{
+    struct sto_layout layout;
+    struct sto_tool_meta meta;
+
+    if (sto_tool_read_layout(lun, &layout, NULL) < 0 ||
+        sto_tool_read_meta(lun, &layout, &meta, NULL) < 0 || meta.record_rc < 0 ||
+        meta.record.state == STO_RECORD_FREE ||
+        strcmp(meta.record.wwid, init->lun.facts.wwid) != 0 ||
+        memcmp(meta.record.cluster_uuid, init->identity.cluster_uuid, STO_GUID_BYTES) != 0)
+        return 0;
+    return hw_error_setf(error, HW_ERROR_REFUSED, EBUSY, init->name,
+                         "release it first: 'hawser lun release' on that node",
+                         "node %u owns it (generation %" PRIu32 ")", meta.record.node,
+                         meta.record.generation);
+}
+
 static int want_usable(struct init *init, struct hw_error *error)
 {
     if (init->lun.facts.read_only)
@@ -161,6 +179,8 @@ static int look(struct init *init, struct hw_error *error)
                             init->state_bytes, guid, &init->layout, error);
     if (rc == 0 && cli_lun_can_reserve(&init->lun))
         rc = look_at_reservations(init, error);
+    if (rc == 0 && cli_lun_can_reserve(&init->lun))
+        rc = want_no_record(init, init->lun.lun, error);
     if (rc == 0)
         rc = look_at_bytes(init, error);
     if (rc < 0 || init->findings.count == 0 || init->force)
@@ -290,23 +310,6 @@ static int write_table(struct init *init, struct hw_error *error)
     return rc < 0 ? rc : sto_tool_flush(init->target, error);
 }
 
-/* The LUN is ours by our own key of before: a record that says so is that of an owner. */
-static int want_no_record(struct init *init, struct hw_error *error)
-{
-    struct sto_layout layout;
-    struct sto_tool_meta meta;
-
-    if (sto_tool_read_layout(init->target, &layout, NULL) < 0 ||
-        sto_tool_read_meta(init->target, &layout, &meta, NULL) < 0 || meta.record_rc < 0 ||
-        meta.record.state == STO_RECORD_FREE || meta.record.node != init->identity.node ||
-        memcmp(meta.record.cluster_uuid, init->identity.cluster_uuid, STO_GUID_BYTES) != 0)
-        return 0;
-    return hw_error_setf(error, HW_ERROR_REFUSED, EBUSY, init->name,
-                         "release it first: 'hawser lun release' on that node",
-                         "node %u owns it (generation %" PRIu32 ")", meta.record.node,
-                         meta.record.generation);
-}
-
 static int write_all(struct init *init, struct hw_error *error)
 {
     const struct cli_owner_wish wish = { &init->identity, init->force, init->force, true };
@@ -318,7 +321,7 @@ static int write_all(struct init *init, struct hw_error *error)
         if (rc < 0)
             return rc;
         init->target = sto_owner_lun(init->owner.owner);
-        rc = want_no_record(init, error);
+        rc = want_no_record(init, init->target, error);
         if (rc < 0) { /* its key stays */
             cli_owner_close(&init->owner);
             return rc;

@@ -234,6 +234,12 @@ static int run_probe(struct verify *verify, struct cli_lun *lun,
                  ? cli_owner_want_none(verify->view.name, &verify->view.reservation, error)
                  : 0;
 
+    if (rc == 0 && verify->view.meta_read && verify->view.meta.record_rc == 0 &&
+        verify->view.meta.record.state != STO_RECORD_FREE && verify->view.can_reserve)
+        return hw_error_setf(error, HW_ERROR_REFUSED, EBUSY, verify->view.name,
+                             "release it first: 'hawser lun release' on that node",
+                             "node %u owns it by its record (generation %" PRIu32 ")",
+                             verify->view.meta.record.node, verify->view.meta.record.generation);
     if (rc < 0)
         return rc;
     if (verify->view.layout_rc < 0 || verify->view.meta.meta_rc < 0)

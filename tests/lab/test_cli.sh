@@ -185,6 +185,12 @@ handed_to_another()
     san_stop
     san_daemon && san_targets
     NODE=n3
+    # shellcheck disable=SC2086
+    bad "init --force of what is owned by its record" 3 'node 2 owns it .generation 2[0-9]+.; release it first' \
+        lun init "$url" $MEMORY --cluster "$LAB_CLUSTER" --force
+    # shellcheck disable=SC2046
+    bad "probe of what is owned by its record" 3 'node 2 owns it by its record.*; release it first' \
+        lun verify "$url" --probe $(as 3 280)
     good "the target forgets the reservation: show says to whom" 'owner +handed over to node 1 by node 2' lun show "$url"
     # shellcheck disable=SC2046
     bad "and so does a third node's claim" 3 'handed over to node 1 by node 2' lun claim "$url" $(as 3 280)
