@@ -90,7 +90,7 @@ bad_luns()
     # shellcheck disable=SC2086
     {
         refused "a LUN that the target does not have" 1 '/9: ' --lun "$(url 9)#disk,socket=$PWD/bad.sock" $who
-        refused "a target that is not there" 1 'cannot be reached' \
+        refused "a target that is not there" 5 'cannot be reached' \
             --lun "iscsi://10.77.0.77:3260/$LAB_IQN/1#disk,socket=$PWD/bad.sock" $who
         refused "a target that the portal does not have" 1 'the target refused the login: .*target not found' \
             --lun "iscsi://$LAB_PORTAL/$LAB_IQN-none/1#disk,socket=$PWD/bad.sock" $who
