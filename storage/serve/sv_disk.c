@@ -61,13 +61,6 @@ static enum vh_blk_status status_of(enum sto_rc rc)
     return rc == STO_OK ? VH_BLK_OK : rc == STO_UNSUPPORTED ? VH_BLK_UNSUPP : VH_BLK_IOERR;
 }
 
-/* Ended, but nobody knows how, and the guest must not be told an error that is none. */
-static bool without_outcome(enum sto_rc rc)
-{
-    return rc == STO_NOT_SENT || rc == STO_UNKNOWN || rc == STO_CONFLICT ||
-           rc == STO_UNIT_ATTENTION || rc == STO_BUSY || rc == STO_LOGIN_REFUSED;
-}
-
 /* A write of a header is over, whatever came of it. */
 static void header_ended(struct disk_request *request)
 {
@@ -94,8 +87,8 @@ static void request_done(struct sto_request *sto)
     if (rc == STO_UNSUPPORTED && sto->op.kind == STO_OP_FLUSH)
         rc = STO_OK; /* no cache, nothing to flush */
     if (rc == STO_UNSUPPORTED && sto->op.kind == STO_OP_DISCARD)
-        rc = STO_OK; /* a hint that nobody takes (virtio 1.2 5.2.6.2) */
-    if (!without_outcome(rc))
+        rc = STO_OK;           /* a hint that nobody takes (virtio 1.2 5.2.6.2) */
+    if (!sv_job_unsettled(rc)) /* or the guest would be told an error that is none */
         finish(request, status_of(rc), true);
     else if (request->abandoned)
         finish(request, VH_BLK_IOERR, false);
@@ -368,6 +361,14 @@ void server_disk_retry(struct sv_disk *disk)
     }
 }
 
+bool server_disk_attached(const struct sv_disk *disk, bool *ret_waits)
+{
+    const struct vh_back_stats stats = vh_back_stats(disk->back);
+
+    *ret_waits = stats.waiting;
+    return stats.running;
+}
+
 unsigned server_disk_in_flight(const struct sv_disk *disk)
 {
     return vh_back_in_flight(disk->back);
@@ -377,11 +378,12 @@ json_t *server_disk_statistics(const struct sv_disk *disk)
 {
     struct vh_back_stats stats = vh_back_stats(disk->back);
 
-    return json_pack(
-        "{s:o, s:I, s:I, s:I, s:I, s:i, s:i, s:b}", "socket", sv_text(disk->config->socket),
-        "requests", (json_int_t)stats.requests, "read-bytes", (json_int_t)stats.bytes_read,
-        "written-bytes", (json_int_t)stats.bytes_written, "refused", (json_int_t)stats.refused,
-        "clients", (int)stats.clients, "in-flight", (int)stats.in_flight, "running", stats.running);
+    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:i, s:i, s:b, s:b}", "socket",
+                     sv_text(disk->config->socket), "requests", (json_int_t)stats.requests,
+                     "read-bytes", (json_int_t)stats.bytes_read, "written-bytes",
+                     (json_int_t)stats.bytes_written, "refused", (json_int_t)stats.refused,
+                     "clients", (int)stats.clients, "in-flight", (int)stats.in_flight, "running",
+                     stats.running, "waiting", stats.waiting);
 }
 
 void server_disk_settle(struct sv_disk *disk)

@@ -78,8 +78,8 @@ struct sv_gate_verdict sv_gate_judge(const struct sv_gate_facts *facts)
     enum sv_reason saved = facts->ready ? judge_saved(facts) : SV_REASON_NONE;
     struct sv_gate_verdict verdict = {
         .state = SV_GATE_HOLD,
-        .disks_wait = !facts->ready || saved != SV_REASON_NONE || facts->ordered,
-        .state_waits = !facts->ready,
+        .disks_wait = !facts->owned || !facts->ready || saved != SV_REASON_NONE || facts->ordered,
+        .state_waits = !facts->owned || !facts->ready,
         .state_again = facts->owned && !facts->lost && facts->ready,
     };
 

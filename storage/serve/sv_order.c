@@ -222,15 +222,14 @@ static void give_up_drain(struct sv_server *server, const char *object, const ch
     done(server, &server->draining, NULL, &error);
 }
 
-/* What is in flight cannot end: it waits for LUNs that this process does not have. */
+/* What is in flight cannot end, and nothing be flushed, on LUNs that this process does not have. */
 static void check_drain(struct sv_server *server)
 {
     if (server->lost)
         give_up_drain(server, "LUNs", "were lost to another owner: what is in flight never ends",
                       "end this process");
-    else if (server->gave && !server_owned(server) && server_in_flight(server))
-        give_up_drain(server, "LUNs", "were given up: what is in flight waits to own them again",
-                      "end this process");
+    else if (!server_owned(server))
+        give_up_drain(server, "LUNs", "are not owned: nothing can be flushed", "acquire them");
 }
 
 void server_check_orders(struct sv_server *server)

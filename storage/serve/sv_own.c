@@ -119,6 +119,7 @@ static void set_told(struct sv_server *server, const struct sto_set_action *acti
 {
     switch (action->state) {
     case STO_SET_OWNED:
+        server->gave = server->others = false;
         open_plain(server);
         server_owning_done(server, NULL);
         break;
@@ -183,6 +184,22 @@ static int make_set(struct sv_server *server, struct hw_error *error)
     return 0;
 }
 
+/*
+ * Whoever had the LUNs meanwhile may have written: what a guest knows of them is of before, and
+ * what it asked for must not follow. A front end that only waits to be started may be there, if
+ * the LUNs were never this process's.
+ */
+static bool guest_is_of_before(const struct sv_server *server)
+{
+    for (unsigned i = 0; i < server->config->disk_count; i++) {
+        bool waits;
+
+        if (server_disk_attached(server->disks[i], &waits) && (server->gave || waits))
+            return true;
+    }
+    return server_in_flight(server);
+}
+
 /* A set that is free, and a grant that no LUN has seen. */
 static int may_claim(struct sv_server *server, struct hw_error *error)
 {
@@ -190,10 +207,9 @@ static int may_claim(struct sv_server *server, struct hw_error *error)
         return hw_error_set(error, HW_ERROR_REFUSED, EALREADY, "acquire",
                             "the LUNs are owned already, or on the way",
                             "hand over or release them first");
-    /* whoever had them since may have written: what was asked for before must not follow */
-    if (server->gave && server_in_flight(server))
+    if ((server->gave || server->others) && guest_is_of_before(server))
         return hw_error_set(error, HW_ERROR_REFUSED, EBUSY, "acquire",
-                            "requests of a guest wait since before the LUNs were given up",
+                            "a guest is attached since before, when others could have the LUNs",
                             "end that guest, or this process");
     for (unsigned i = 0; i < server->set_count; i++) {
         uint32_t used = sto_own_generation(sto_owner_machine(set_owner(server, i)));
@@ -222,7 +238,6 @@ int server_claim(struct sv_server *server, struct hw_error *error)
     if (rc < 0)
         return rc;
     server->granted = true;
-    server->gave = false;
     if (server->lease != NULL)
         sv_lease_set_generation(server->lease, server->grant.generation);
     if (server->set_count == 0) {
@@ -242,6 +257,7 @@ int server_give(struct sv_server *server, bool release, uint16_t node, struct hw
     if (server->set_count > 0 && server->set.state == STO_SET_OWNED) {
         sto_set_give(&server->set, release, node, &actions);
         carry_out(server, &actions);
+        server_judge(server); /* nothing more is taken out of the rings */
         return 0;
     }
     if (server->set_count == 0 && server->granted) {
@@ -262,52 +278,13 @@ static void lost(struct sv_server *server, unsigned lun, const struct sto_owner_
     fail_owning(server, lun, notice->reason, notice->key, notice->detail);
 }
 
-static json_t *notice_json(const struct sv_server *server, unsigned lun,
-                           const struct sto_owner_notice *notice)
-{
-    char key[STO_KEY_TEXT_BYTES] = "";
-
-    if (notice->key != 0)
-        (void)sto_key_text(notice->key, key);
-    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:I}", "lun",
-                     sv_text(sv_lun_name(server->luns[lun].lun)), "reason",
-                     sto_own_reason_name(notice->reason), "text",
-                     sto_own_reason_text(notice->reason), "key", key, "detail",
-                     sv_text(notice->detail), "generation", (json_int_t)notice->generation);
-}
-
-/* What was revoked on its way was given up by the set: another LUN says why. */
-static bool is_refusal(const struct sto_owner_notice *notice)
-{
-    return notice->notice == STO_OWN_NOTICE_REFUSED && notice->reason != STO_OWN_REASON_REVOKED;
-}
-
-static void tell_notice(struct sv_server *server, unsigned lun,
-                        const struct sto_owner_notice *notice)
-{
-    static const char *const names[] = {
-        [STO_OWN_NOTICE_OWNED] = "owned",         [STO_OWN_NOTICE_REFUSED] = "refused",
-        [STO_OWN_NOTICE_LOST] = "lost",           [STO_OWN_NOTICE_HANDED] = "handed",
-        [STO_OWN_NOTICE_LEFT] = "left",           [STO_OWN_NOTICE_HELD_UP] = "held-up",
-        [STO_OWN_NOTICE_SUSPENDED] = "suspended",
-    };
-
-    server_tell(server, names[notice->notice], notice_json(server, lun, notice));
-    if (is_refusal(notice) || notice->notice == STO_OWN_NOTICE_OWNED)
-        json_decref(server->refused);
-    if (is_refusal(notice))
-        server->refused = notice_json(server, lun, notice);
-    else if (notice->notice == STO_OWN_NOTICE_OWNED)
-        server->refused = NULL;
-}
-
 static void owner_said(struct sv_server *server, unsigned lun,
                        const struct sto_owner_notice *notice)
 {
     struct server_lun *at = &server->luns[lun];
     struct sto_set_actions actions = { 0 };
 
-    tell_notice(server, lun, notice);
+    server_tell_notice(server, lun, notice);
     at->owned = notice->notice == STO_OWN_NOTICE_OWNED ||
                 (at->owned && (notice->notice == STO_OWN_NOTICE_HELD_UP ||
                                notice->notice == STO_OWN_NOTICE_SUSPENDED));
@@ -317,7 +294,8 @@ static void owner_said(struct sv_server *server, unsigned lun,
         at->suspended = true;
     if (notice->notice == STO_OWN_NOTICE_LOST && notice->reason != STO_OWN_REASON_GENERATIONS_USED)
         lost(server, lun, notice);
-    if (is_refusal(notice)) {
+    if (server_is_refusal(notice)) {
+        server->others = true;
         fail_owning(server, lun, notice->reason, notice->key, notice->detail);
         if (server->config->control[0] == '\0')
             server_end(server, hw_error_exit_status(&server->error), &server->error);

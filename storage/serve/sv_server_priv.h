@@ -54,8 +54,9 @@ struct sv_server {
 
     struct sto_own_grant grant; /* wanted or held; generation 0: none */
     bool granted;               /* the set was started under it */
-    bool gave;                  /* the LUNs were owned, and given up in order */
-    bool claim_waits;           /* start as soon as all LUNs are known */
+    bool gave; /* the LUNs were given up in order, and not owned since: others may have had them */
+    bool others; /* another node had one when it was claimed last, and they were not owned since */
+    bool claim_waits; /* start as soon as all LUNs are known */
 
     bool has_state, saved_ready;
     bool discard_wanted; /* --discard-state, not done yet */
@@ -75,6 +76,7 @@ struct sv_server {
     struct sv_gate_verdict verdict;
     bool verdict_told;
     bool lease_was_over;            /* by the verdict */
+    struct sv_gate_verdict told;    /* the one that was told last */
     struct server_order owning;     /* acquire, hand-over, release */
     struct server_order draining;   /* drain */
     struct server_order discarding; /* discard-state */
@@ -144,6 +146,11 @@ bool server_lease_over(const struct sv_server *server);
 void server_publish(struct sv_server *server);
 /* An event: to the control socket and to `out`. `body` is taken over. */
 void server_tell(struct sv_server *server, const char *event, json_t *body);
+/* What the owner of a LUN said, in the words of an event. */
+void server_tell_notice(struct sv_server *server, unsigned lun,
+                        const struct sto_owner_notice *notice);
+/* Is it a refusal? What was revoked on its way was given up by the set: another LUN says why. */
+bool server_is_refusal(const struct sto_owner_notice *notice);
 /* The answers to "status" and "statistics". */
 json_t *server_status(const struct sv_server *server);
 json_t *server_statistics(const struct sv_server *server);
@@ -160,6 +167,8 @@ int server_disk_ready(struct sv_disk *disk, struct hw_error *error);
 void server_disk_hold(struct sv_disk *disk, bool hold);
 /* Requests that ended without an outcome go out again. NULL is allowed. */
 void server_disk_retry(struct sv_disk *disk);
+/* Has a front end started its rings? And do requests wait in them? */
+bool server_disk_attached(const struct sv_disk *disk, bool *ret_waits);
 /* Requests that a client waits for and that were handed to the LUN. */
 unsigned server_disk_in_flight(const struct sv_disk *disk);
 json_t *server_disk_statistics(const struct sv_disk *disk);

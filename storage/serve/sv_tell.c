@@ -78,12 +78,13 @@ void server_publish(struct sv_server *server)
     server->published = view;
 }
 
-static void tell_gate(struct sv_server *server, const struct sv_gate_verdict *before)
+static void tell_gate(struct sv_server *server)
 {
-    if (server->verdict_told && before->state == server->verdict.state &&
-        before->reason == server->verdict.reason)
+    if (server->verdict_told && server->told.state == server->verdict.state &&
+        server->told.reason == server->verdict.reason)
         return;
     server->verdict_told = true;
+    server->told = server->verdict;
     server_tell(server, "gate",
                 json_pack("{s:s, s:s, s:s}", "gate", sv_gate_state_name(server->verdict.state),
                           "reason", sv_reason_name(server->verdict.reason), "text",
@@ -101,7 +102,6 @@ static void retry(struct sv_server *server)
 
 void server_judge(struct sv_server *server)
 {
-    const struct sv_gate_verdict before = server->verdict;
     struct sv_gate_facts now;
 
     if (server->ended) /* LUNs are being closed */
@@ -114,7 +114,7 @@ void server_judge(struct sv_server *server)
                                                ? server->verdict.state_waits
                                                : server->verdict.disks_wait);
     server_publish(server);
-    tell_gate(server, &before);
+    tell_gate(server);
     retry(server);
 }
 
@@ -159,6 +159,44 @@ void server_tell(struct sv_server *server, const char *event, json_t *body)
         sv_control_event(server->control, body);
     else
         json_decref(body);
+}
+
+static json_t *notice_json(const struct sv_server *server, unsigned lun,
+                           const struct sto_owner_notice *notice)
+{
+    char key[STO_KEY_TEXT_BYTES] = "";
+
+    if (notice->key != 0)
+        (void)sto_key_text(notice->key, key);
+    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:I}", "lun",
+                     sv_text(sv_lun_name(server->luns[lun].lun)), "reason",
+                     sto_own_reason_name(notice->reason), "text",
+                     sto_own_reason_text(notice->reason), "key", key, "detail",
+                     sv_text(notice->detail), "generation", (json_int_t)notice->generation);
+}
+
+bool server_is_refusal(const struct sto_owner_notice *notice)
+{
+    return notice->notice == STO_OWN_NOTICE_REFUSED && notice->reason != STO_OWN_REASON_REVOKED;
+}
+
+void server_tell_notice(struct sv_server *server, unsigned lun,
+                        const struct sto_owner_notice *notice)
+{
+    static const char *const names[] = {
+        [STO_OWN_NOTICE_OWNED] = "owned",         [STO_OWN_NOTICE_REFUSED] = "refused",
+        [STO_OWN_NOTICE_LOST] = "lost",           [STO_OWN_NOTICE_HANDED] = "handed",
+        [STO_OWN_NOTICE_LEFT] = "left",           [STO_OWN_NOTICE_HELD_UP] = "held-up",
+        [STO_OWN_NOTICE_SUSPENDED] = "suspended",
+    };
+
+    server_tell(server, names[notice->notice], notice_json(server, lun, notice));
+    if (server_is_refusal(notice) || notice->notice == STO_OWN_NOTICE_OWNED)
+        json_decref(server->refused);
+    if (server_is_refusal(notice))
+        server->refused = notice_json(server, lun, notice);
+    else if (notice->notice == STO_OWN_NOTICE_OWNED)
+        server->refused = NULL;
 }
 
 static json_t *lun_status(const struct server_lun *lun)

@@ -374,6 +374,14 @@ unsigned vh_back_in_flight(const struct vh_back *back)
     return back->conns[0].outstanding + back->conns[1].outstanding;
 }
 
+static bool has_waiting(const struct vh_conn *conn)
+{
+    for (unsigned i = 0; i < VH_QUEUES; i++)
+        if (conn->queues[i].running && vh_ring_has_more(&conn->queues[i].ring))
+            return true;
+    return false;
+}
+
 struct vh_back_stats vh_back_stats(const struct vh_back *back)
 {
     struct vh_back_stats stats = back->stats;
@@ -382,5 +390,6 @@ struct vh_back_stats vh_back_stats(const struct vh_back *back)
     for (unsigned i = 0; i < VH_CLIENTS; i++)
         stats.clients += back->conns[i].fd >= 0;
     stats.running = back->active != NULL && wants_to_run(back->active);
+    stats.waiting = stats.running && has_waiting(back->active);
     return stats;
 }

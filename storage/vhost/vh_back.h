@@ -50,6 +50,7 @@ struct vh_back_stats {
     uint64_t requests, bytes_read, bytes_written, refused;
     unsigned clients, in_flight;
     bool running; /* rings of a front end are started */
+    bool waiting; /* and hold requests that were not taken */
 };
 
 /*

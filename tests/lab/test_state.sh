@@ -30,6 +30,12 @@ status_is()
     [ "$(answers "$1" '{"command":"status"}')" = "$2" ]
 }
 
+# waiting: a guest has requests in its ring that are not taken
+waiting()
+{
+    [ "$(answers '[.disks[].waiting] | any' '{"command":"statistics"}')" = true ]
+}
+
 in_flight()
 {
     [ "$(answers '[.disks[]."in-flight"] | add' '{"command":"statistics"}')" -gt 0 ]
@@ -78,14 +84,21 @@ saved_meanwhile()
     tap_check "the LUN is released" ask '{"command":"release"}'
     slot 0 committed 20
     slot 1 consumed 19
+    dd if=/dev/urandom of=disk1 bs=1M seek=2 count=1 conv=notrunc status=none # what the other node wrote
     before=$(disk_sum)
     opened=$(grep -c '^gate: gate open' lun.out)
-    tap_is "acquired again, nothing is known of the saved state yet" \
-        "$(answers '."saved-state".verdict // "not known"' '{"command":"acquire","generation":32}')" 'not known'
-    tap_check "it is found" wait_until 10 status_is '."saved-state".verdict' waits
-    tap_is "and keeps the disk shut: the order of the start was for what was there then" "$(answers '.gate + " " + .reason' '{"command":"status"}')" 'hold saved-state'
+    net_cut n1
+    timeout 60 "$LAB_BIN/ask" "$PWD/control.sock" '{"command":"acquire","generation":32}' >acquire.out &
+    local acquire=$!
     (drive) >/dev/null 2>&1 &
     local guest=$!
+    tap_check "a guest that comes while it is claimed waits" wait_until 10 waiting
+    net_heal n1
+    wait "$acquire"
+    tap_is "acquired again, nothing is known of the saved state yet" "$(jq -r '."saved-state".verdict // "not known"' acquire.out)" 'not known'
+    tap_check "it is found" wait_until 10 status_is '."saved-state".verdict' waits
+    tap_is "and keeps the disk shut: the order of the start was for what was there then" "$(answers '.gate + " " + .reason' '{"command":"status"}')" 'hold saved-state'
+    tap_check "the guest waits" waiting
     tap_is "the gate was never open in between" "$(($(grep -c '^gate: gate open' lun.out) - opened))" 0
     tap_is "nothing is written" "$(disk_sum)" "$before"
     tap_check "discarded by order" ask '{"command":"discard-state"}'
@@ -118,6 +131,8 @@ drains()
 {
     local drain
     start
+    tap_is "what is not owned cannot be drained" "$(answers .error.reason '{"command":"drain"}')" 'are not owned: nothing can be flushed'
+    ask '{"command":"open"}'
     ask '{"command":"acquire","generation":64}'
     wait_until 10 status_is '.gate' open
     net_cut n1
@@ -170,6 +185,17 @@ lease_told()
     [ "$(grep -c '^gate: gate hold, reason lease' lun.out)" -ge "$1" ]
 }
 
+# The last generation that there is: the sessions lost under it, the grant is used up, the LUN neither another's nor ours.
+drains_used_up()
+{
+    start
+    tap_check "owned under the last generation of all" ask '{"command":"acquire","generation":16777215}'
+    conn_drop n1
+    wait_until 30 status_is '.luns[0].state' lost
+    tap_is "its block used up, a drain is no success" "$(answers .error.reason '{"command":"drain"}')" 'are not owned: nothing can be flushed'
+    stop
+}
+
 main()
 {
     lab_need sgdisk jq pkill
@@ -182,6 +208,7 @@ main()
     unreadable
     drains
     unconfirmed
+    drains_used_up
     tap_done
 }
 

@@ -184,6 +184,12 @@ static void judges_the_gate(void)
     facts.ready = true;
     verdict = sv_gate_judge(&facts);
     CU_ASSERT_TRUE(verdict.disks_again && verdict.state_again);
+    facts.owned = false; /* given up: what is known of it is of before */
+    verdict = sv_gate_judge(&facts);
+    CU_ASSERT_TRUE(verdict.disks_wait && verdict.state_waits);
+    CU_ASSERT_FALSE(verdict.disks_again || verdict.state_again);
+    facts.owned = true;
+    verdict = sv_gate_judge(&facts);
     CU_ASSERT_EQUAL(verdict.state, SV_GATE_OPEN);
     CU_ASSERT_FALSE(verdict.disks_wait || verdict.state_waits);
     facts.has_state = true;
