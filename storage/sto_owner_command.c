@@ -205,6 +205,14 @@ static void logged_out(struct sto_op *op)
 
 /* --- the ownership record --- */
 
+void sto_owner_line(const struct sto_owner *owner, uint64_t *ret_now, uint64_t *ret_since)
+{
+    const struct sto_record *record = sto_own_record(owner->own);
+
+    *ret_now = record == NULL ? 0 : record->sequence;
+    *ret_since = owner->since;
+}
+
 static void record_read(struct sto_op *op)
 {
     struct owner_slot *slot = op->context;
@@ -216,6 +224,9 @@ static void record_read(struct sto_op *op)
         result.decode = sto_record_choose(owner->area, STO_RECORD_AREA_BYTES, &owner->record,
                                           &result.record_damaged);
         result.record = &owner->record;
+        if (result.decode == 0)
+            owner->since = sto_record_since(owner->area, STO_RECORD_AREA_BYTES, &owner->record,
+                                            owner->config.own.cluster_uuid, owner->config.own.node);
     }
     finish_with(slot, &result);
 }

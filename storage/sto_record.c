@@ -156,6 +156,31 @@ unsigned sto_record_history(const uint8_t *area, size_t bytes, struct sto_record
     return count;
 }
 
+static bool is_of(const struct sto_record *record, const uint8_t cluster_uuid[16], uint16_t node)
+{
+    return record->node == node && memcmp(record->cluster_uuid, cluster_uuid, 16) == 0;
+}
+
+uint64_t sto_record_since(const uint8_t *area, size_t bytes, const struct sto_record *newest,
+                          const uint8_t cluster_uuid[16], uint16_t node)
+{
+    struct sto_record past[STO_RECORD_RING];
+    uint64_t sequence = newest->sequence;
+    unsigned count;
+
+    if (!is_of(newest, cluster_uuid, node))
+        return sequence;
+    count = sto_record_history(area, bytes, past);
+    for (unsigned i = 0; i < count; i++) {
+        if (past[i].sequence >= sequence)
+            continue;
+        if (past[i].sequence != sequence - 1 || !is_of(&past[i], cluster_uuid, node))
+            break;
+        sequence--;
+    }
+    return sequence - 1;
+}
+
 size_t sto_record_ring_offset(uint64_t sequence)
 {
     return STO_RECORD_RING_OFFSET + (size_t)(sequence % STO_RECORD_RING) * STO_RECORD_BYTES;

@@ -73,6 +73,14 @@ int sto_record_choose(const uint8_t *area, size_t bytes, struct sto_record *ret_
  */
 unsigned sto_record_history(const uint8_t *area, size_t bytes, struct sto_record *records);
 
+/*
+ * Back from `newest`, the record in force, as far as each one before it stands in the ring and all
+ * are of this node of this cluster: the sequence of the first that is not. What happened on the LUN
+ * behind it, this node alone did.
+ */
+uint64_t sto_record_since(const uint8_t *area, size_t bytes, const struct sto_record *newest,
+                          const uint8_t cluster_uuid[16], uint16_t node);
+
 /* Where record number `sequence` goes in the ring: offset in the meta area, in bytes. */
 size_t sto_record_ring_offset(uint64_t sequence);
 

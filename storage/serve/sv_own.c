@@ -351,6 +351,9 @@ void server_lun_event(void *context, struct sv_lun *lun, enum sv_lun_event event
         break;
     case SV_LUN_OWNED:
         owned_anew(server, i);
+        for (unsigned disk = 0; disk < server->config->disk_count; disk++)
+            if (server->disk_luns[disk] == i)
+                server_disk_owned(server->disks[disk]);
         if (notice == NULL)
             server->luns[i].owned = true;
         else

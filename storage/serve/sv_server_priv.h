@@ -163,6 +163,8 @@ int server_disk_new(struct sv_server *server, unsigned index, struct sv_disk **r
 void server_disk_free(struct sv_disk *disk); /* end its connections; NULL is allowed */
 /* Its LUN is laid out: what it is can be told to clients. 0, or -errno with the message. */
 int server_disk_ready(struct sv_disk *disk, struct hw_error *error);
+/* Its LUN is owned, or owned again: which guests may go on is judged anew. */
+void server_disk_owned(struct sv_disk *disk);
 /* Hold or let pass: as the verdict says. */
 void server_disk_hold(struct sv_disk *disk, bool hold);
 /* Requests that ended without an outcome go out again. NULL is allowed. */

@@ -104,6 +104,27 @@ int sv_socket_listen(const char *path, int type, uid_t uid, int *ret_fd, struct 
     return rc;
 }
 
+/* One more than the backlog is taken (unix(7): the queue is full when it is longer). */
+void sv_socket_fill(const char *path)
+{
+    struct sockaddr_un address;
+    int rc = set_address(&address, path);
+
+    for (unsigned i = 0; rc == 0 && i <= BACKLOG; i++) {
+        hw_auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        rc = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)&address, sizeof(address));
+    }
+}
+
+void sv_socket_empty(int listener)
+{
+    int fd;
+
+    for (unsigned i = 0; i <= BACKLOG && sv_socket_accept(listener, &fd) == 0; i++)
+        (void)close(fd);
+}
+
 int sv_socket_accept(int listener, int *ret_fd)
 {
     int fd;

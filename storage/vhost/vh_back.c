@@ -167,18 +167,41 @@ static void listen_if_room(struct vh_back *back)
     back_watch(back, back->listener, room ? POLLIN : 0);
 }
 
+static bool may_run(struct vh_conn *conn)
+{
+    struct vh_back *back = conn->back;
+
+    if (conn->stale || back->origin.lun == 0 ||
+        vh_inflight_goes_on(&conn->inflight, back->origin.lun, back->origin.now,
+                            back->origin.since))
+        return !conn->stale;
+    conn->stale = true;
+    back->callbacks.tell(
+        back->callbacks.context, true,
+        "its guest ran before another node had the LUN, or on another LUN: it gets "
+        "its disk no more; end that guest, and start it anew");
+    return false;
+}
+
+void vh_back_set_origin(struct vh_back *back, const struct vh_back_origin *origin)
+{
+    back->origin = *origin;
+    if (back->active != NULL && back->active->fd >= 0)
+        (void)may_run(back->active);
+}
+
 void back_settle(struct vh_back *back)
 {
     for (unsigned i = 0; i < VH_CLIENTS; i++) {
         struct vh_conn *conn = &back->conns[i];
 
-        if (conn == back->active && !wants_to_run(conn) && conn->outstanding == 0)
+        if (conn == back->active && (!wants_to_run(conn) || conn->stale) && conn->outstanding == 0)
             back->active = NULL;
         if (conn->used && conn->fd < 0 && conn->outstanding == 0)
             recycle(conn);
     }
     for (unsigned i = 0; back->active == NULL && i < VH_CLIENTS; i++)
-        if (wants_to_run(&back->conns[i]))
+        if (wants_to_run(&back->conns[i]) && may_run(&back->conns[i]))
             back->active = &back->conns[i];
     if (back->active != NULL)
         start_rings(back->active);

@@ -64,6 +64,19 @@ void vh_back_free(struct vh_back *back);
 
 /* What the device is; from now on front ends are talked to. Held at first. */
 void vh_back_ready(struct vh_back *back, const struct vh_blk_device *device);
+/*
+ * Which LUN the disk is on (a hash of its name), the sequence of the ownership record under which
+ * it is served now, and that of the last record which was not this node's own. A guest that keeps
+ * an in-flight region ran under a record that stands there: of another LUN, or up to `since`, and
+ * it is of before another node had the LUN. What it knows of the disk is stale: its rings are not
+ * started, and that is told.
+ */
+struct vh_back_origin {
+    uint64_t lun, now, since;
+};
+
+/* Set it, before vh_back_ready() and with each ownership. Without it every guest may run. */
+void vh_back_set_origin(struct vh_back *back, const struct vh_back_origin *origin);
 /* While held no request is taken out of a ring; they wait there, and nothing fails. */
 void vh_back_hold(struct vh_back *back, bool hold);
 

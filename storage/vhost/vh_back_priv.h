@@ -39,6 +39,7 @@ struct vh_conn {
     struct vh_log log;
     struct vh_inflight inflight;
     unsigned outstanding; /* requests with the owner */
+    bool stale;           /* its guest is of before another node had the LUN */
     struct vh_queue queues[VH_QUEUES];
 };
 
@@ -64,6 +65,7 @@ struct vh_back {
     struct vh_back_callbacks callbacks;
     bool ready, held, listening;
     struct vh_blk_device device;
+    struct vh_back_origin origin; /* lun 0: none */
     struct vh_conn conns[VH_CLIENTS];
     struct vh_conn *active; /* whose rings run, or ran and have requests with the owner */
     struct back_request *free_requests, *busy_requests;

@@ -150,7 +150,7 @@ static void serve(struct vh_queue *queue, struct vh_chain *chain)
 static bool may_take(const struct vh_queue *queue)
 {
     return queue->started && queue->running && queue->enabled && !queue->conn->back->held &&
-           queue->conn == queue->conn->back->active;
+           !queue->conn->stale && queue->conn == queue->conn->back->active;
 }
 
 /* One chain of the ring. False: there is none, or the ring is broken. */

@@ -65,7 +65,7 @@ void vh_front_free(struct vh_front *front);
  * running when an earlier connection ended they are set up again, behind VH_FRONT_KNOWN, without
  * being asked, unless vh_front_unsure(). A back end without an in-flight region that comes where
  * another one left requests in such a region is lost at once. 0, -EALREADY if it is connected, or
- * -errno of connect(2): try again later.
+ * -errno of connect(2): try again later. -EAGAIN: it is there, and not ready to be connected to.
  */
 int vh_front_connect(struct vh_front *front, const char *path);
 /* The same with a connected socket, which is the front end's now. */

@@ -33,9 +33,14 @@ static uint64_t queue_bytes(uint16_t queue_size)
     return (bytes + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-uint64_t vh_inflight_bytes(unsigned queues, uint16_t queue_size)
+static uint64_t all_queues_bytes(unsigned queues, uint16_t queue_size)
 {
     return queues * queue_bytes(queue_size);
+}
+
+uint64_t vh_inflight_bytes(unsigned queues, uint16_t queue_size)
+{
+    return all_queues_bytes(queues, queue_size) + ALIGN;
 }
 
 int vh_inflight_create(unsigned queues, uint16_t queue_size)
@@ -55,7 +60,7 @@ int vh_inflight_map(struct vh_inflight *inflight, int fd, uint64_t offset, uint6
     int rc;
 
     if (queues == 0 || queues > VH_QUEUES || queue_size == 0 || queue_size > VH_QUEUE_SIZE_MAX ||
-        bytes < vh_inflight_bytes(queues, queue_size) || offset % ALIGN != 0)
+        bytes < all_queues_bytes(queues, queue_size) || offset % ALIGN != 0)
         return -EINVAL;
     rc = vh_shared_map(fd, offset, bytes, &shared);
     if (rc < 0)
@@ -63,6 +68,8 @@ int vh_inflight_map(struct vh_inflight *inflight, int fd, uint64_t offset, uint6
     vh_inflight_unmap(inflight);
     *inflight =
         (struct vh_inflight) { .shared = shared, .queues = queues, .queue_size = queue_size };
+    if (bytes >= vh_inflight_bytes(queues, queue_size))
+        inflight->origin = (void *)(shared.first + all_queues_bytes(queues, queue_size));
     return 0;
 }
 
@@ -77,6 +84,25 @@ struct vh_inflight_queue *vh_inflight_queue(const struct vh_inflight *inflight, 
     if (inflight->shared.map == NULL || i >= inflight->queues)
         return NULL;
     return (void *)(inflight->shared.first + i * queue_bytes(inflight->queue_size));
+}
+
+bool vh_inflight_goes_on(const struct vh_inflight *inflight, uint64_t lun, uint64_t now,
+                         uint64_t since)
+{
+    struct vh_inflight_origin *ran = inflight->origin;
+    uint64_t sequence;
+
+    if (ran == NULL)
+        return true;
+    sequence = __atomic_load_n(&ran->sequence, __ATOMIC_RELAXED);
+    if (__atomic_load_n(&ran->magic, __ATOMIC_ACQUIRE) == VH_INFLIGHT_ORIGIN_MAGIC &&
+        (__atomic_load_n(&ran->lun, __ATOMIC_RELAXED) != lun || sequence <= since ||
+         sequence > now))
+        return false;
+    __atomic_store_n(&ran->lun, lun, __ATOMIC_RELAXED);
+    __atomic_store_n(&ran->sequence, now, __ATOMIC_RELAXED);
+    __atomic_store_n(&ran->magic, VH_INFLIGHT_ORIGIN_MAGIC, __ATOMIC_RELEASE);
+    return true;
 }
 
 void vh_inflight_take(struct vh_inflight_queue *queue, uint16_t head, uint64_t counter)

@@ -31,25 +31,47 @@ struct vh_inflight_queue {
     struct vh_inflight_entry entries[];
 };
 
+/*
+ * Behind the queues of a region that this server made: for which LUN the guest ran last, and at
+ * which place in the line of the LUN's ownership records. All zero: it never ran. For hawser-lun
+ * alone; the protocol knows nothing of it, and a region without room for it has none.
+ */
+struct vh_inflight_origin {
+    uint64_t magic; /* VH_INFLIGHT_ORIGIN_MAGIC, written last */
+    uint64_t lun;   /* a hash of its name */
+    uint64_t sequence;
+};
+
+#define VH_INFLIGHT_ORIGIN_MAGIC UINT64_C(0x6e696769724f7768)
+
 struct vh_inflight {
-    struct vh_shared shared; /* map NULL: none */
+    struct vh_shared shared;           /* map NULL: none */
+    struct vh_inflight_origin *origin; /* NULL: there is no room */
     unsigned queues;
     uint16_t queue_size;
 };
 
-/* Bytes for `queues` queues of `queue_size` entries. */
+/* Bytes for `queues` queues of `queue_size` entries, and for their origin. */
 uint64_t vh_inflight_bytes(unsigned queues, uint16_t queue_size);
 /* Fresh memory for them, zeroed and sealed against shrinking. A descriptor that is the caller's, or
  * -errno. */
 int vh_inflight_create(unsigned queues, uint16_t queue_size);
 /* Map it as the front end handed it over; `fd` stays the caller's. 0; -EINVAL if it is too small
- * for that many queues; or -errno of vh_shared_map(). */
+ * for that many queues (their origin may be missing); or -errno of vh_shared_map(). */
 int vh_inflight_map(struct vh_inflight *inflight, int fd, uint64_t offset, uint64_t bytes,
                     unsigned queues, uint16_t queue_size);
 /* Unmap. */
 void vh_inflight_unmap(struct vh_inflight *inflight);
 /* The part of queue `i`, or NULL. */
 struct vh_inflight_queue *vh_inflight_queue(const struct vh_inflight *inflight, unsigned i);
+
+/*
+ * Did the guest run last on this LUN, under a record behind `since` and up to `now` (see
+ * vh_back_set_origin())? Then, and if it never ran, it runs now, and that is kept there: true. True
+ * as well for a region without room for it.
+ */
+bool vh_inflight_goes_on(const struct vh_inflight *inflight, uint64_t lun, uint64_t now,
+                         uint64_t since);
 
 /* A head was taken; `counter` counts them, in order. */
 void vh_inflight_take(struct vh_inflight_queue *queue, uint16_t head, uint64_t counter);

@@ -9,6 +9,7 @@
  */
 #include <config.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +122,19 @@ static bool is_up(void *context)
     return ((struct load *)context)->up;
 }
 
+/* It may not be ready to be connected to. */
+static bool connect_to(struct load *load)
+{
+    const int64_t end_ns = now() + (int64_t)20 * NS_PER_S;
+    int rc = vh_drive_connect(load->drive, load->socket);
+
+    while (rc == -EAGAIN && now() < end_ns) {
+        (void)watch_loop_turn(&load->loop, 1);
+        rc = vh_drive_connect(load->drive, load->socket);
+    }
+    return rc == 0;
+}
+
 static bool bring_up(struct load *load)
 {
     const struct vh_drive_callbacks callbacks = { .watch = watch, .state = state, .context = load };
@@ -134,8 +148,7 @@ static bool bring_up(struct load *load)
         return false;
     load->memory = region.address;
     memset(load->memory, 'h', region.bytes);
-    if (vh_drive_new(DEPTH_MAX, &region, 1, &callbacks, &load->drive) < 0 ||
-        vh_drive_connect(load->drive, load->socket) < 0 ||
+    if (vh_drive_new(DEPTH_MAX, &region, 1, &callbacks, &load->drive) < 0 || !connect_to(load) ||
         !watch_loop_until(&load->loop, is_up, load))
         return false;
     if (load->sectors == 0)

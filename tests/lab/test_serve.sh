@@ -340,6 +340,51 @@ a_shared_lun()
     tap_check "nobody owns it then" grep -qiE 'free|nobody' show.out
 }
 
+# stays: its guest is there, and its writes are answered anew
+goes_on()
+{
+    local before
+    before=$(wc -l <stay.out)
+    wait_until 20 more_than "$before" stay.out
+}
+
+more_than()
+{
+    [ "$(wc -l <"$2")" -gt "$1" ]
+}
+
+# A guest that nobody stopped: it goes on when its LUN comes back to this node, not when another node had it meanwhile.
+of_before()
+{
+    local sectors guest before
+    sectors=$(sgdisk -i 2 disk1 | awk '/Partition size/ { print $3 }')
+    # shellcheck disable=SC2046
+    serve n1 "$url" $(as 1 512)
+    says 'open: requests pass'
+    "$LAB_BIN/vhdrive" "$PWD/serve/disk" "$sectors" stay >stay.out 2>&1 &
+    guest=$!
+    tap_check "a guest writes" goes_on
+    serve_ends TERM
+    # shellcheck disable=SC2046
+    serve n1 "$url" $(as 1 528)
+    tap_check "its LUN was given up and is back: it goes on" goes_on
+    serve_ends TERM
+    # shellcheck disable=SC2046
+    {
+        ns_run n2 "$HAWSER" lun claim "$url" $(as 2 544) >/dev/null 2>&1
+        dd if=/dev/urandom of=disk1 bs=1M seek=2 count=1 conv=notrunc status=none # what that node wrote
+        ns_run n2 "$HAWSER" lun release "$url" $(as 2 560) >/dev/null 2>&1
+        before=$(head -c 4M disk1 | tail -c 2M | sha256sum)
+        serve n1 "$url" $(as 1 576)
+    }
+    tap_check "another node had it: the guest of before is told of" says 'ran before another node had the LUN'
+    tap_is "and writes nothing" "$(head -c 4M disk1 | tail -c 2M | sha256sum)" "$before"
+    kill "$guest"
+    wait "$guest" 2>/dev/null
+    tap_check "one that is started anew may" wait_until 20 drive "$sectors"
+    serve_ends TERM
+}
+
 main()
 {
     lab_need sgdisk jq pgrep perl
@@ -352,6 +397,7 @@ main()
     target_deleted
     without_its_target
     taken_over_meanwhile
+    of_before
     tap_done
 }
 

@@ -4,6 +4,9 @@
  * disk of SECTORS sectors at SOCKET. It writes every block of the first MiB with 32 requests under
  * way, reads them back, flushes, asks for what must fail, logs dirty pages, and stops. What it left
  * on the disk is the caller's to compare: block i of 4 KiB is full of bytes i % 251 + 1.
+ *
+ * vhdrive SOCKET SECTORS stay: writes the first block again and again, says "written" for each that
+ * was answered, and connects again whenever it is not connected: a guest that nobody stops.
  */
 #include <config.h>
 
@@ -147,16 +150,34 @@ static void log_one(struct play *play)
     require(false, "what the server writes is logged");
 }
 
+/* Until it is killed. */
+static void stay(struct play *play, const char *path)
+{
+    for (;;) {
+        submit(play, 0, VH_BLK_OUT, 0, play->memory);
+        while (!is_done(play)) {
+            (void)vh_drive_connect(play->drive, path); /* if it is not, and if it can be */
+            (void)watch_loop_turn(&play->loop, 20);
+        }
+        require(play->failed == 0, "a write is done");
+        puts("written");
+        (void)fflush(stdout);
+        (void)watch_loop_turn(&play->loop, 20);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static struct play play;
     uint64_t sectors;
     uint8_t *second;
 
-    require(argc == 3, "usage: vhdrive SOCKET SECTORS");
+    require(argc == 3 || argc == 4, "usage: vhdrive SOCKET SECTORS [stay]");
     sectors = strtoull(argv[2], NULL, 10);
     set_up(&play, argv[1]);
     require(vh_drive_sectors(play.drive) == sectors, "the disk has its size");
+    if (argc == 4)
+        stay(&play, argv[1]);
     second = play.memory + BLOCKS * BLOCK;
     for (unsigned i = 0; i < BLOCKS; i++)
         memset(play.memory + i * BLOCK, (int)(i % 251 + 1), BLOCK);

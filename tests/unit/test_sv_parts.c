@@ -92,6 +92,15 @@ static void make_path(const char *name)
     (void)unlink(path);
 }
 
+/* A connection that does not wait: 0 or -errno. */
+static int try_connect(int fd)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    return connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+}
+
 static int connect_to(int type)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -123,6 +132,17 @@ static void listens(void)
     CU_ASSERT_EQUAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &second, &error), 0);
     close(connect_to(SOCK_STREAM));
     close(second);
+    /* one that is not to be connected to yet */
+    CU_ASSERT_EQUAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &first, &error), 0);
+    sv_socket_fill(path);
+    client = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    CU_ASSERT_EQUAL(try_connect(client), -EAGAIN);
+    CU_ASSERT_EQUAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &second, &error), -EADDRINUSE);
+    sv_socket_empty(first);
+    CU_ASSERT_EQUAL(sv_socket_accept(first, &accepted), -EAGAIN);
+    CU_ASSERT_EQUAL(try_connect(client), 0);
+    CU_ASSERT_EQUAL(sv_socket_accept(first, &accepted), 0);
+    close(accepted), close(client), close(first);
     unlink(path);
     close(open(path, O_CREAT | O_WRONLY, 0600));
     CU_ASSERT_EQUAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &second, &error), -EEXIST);

@@ -2,6 +2,7 @@
 /*
  * hawser-lun as a whole, in a child, on a file: storage/serve/sv_server, storage/serve/sv_loop,
  * storage/serve/sv_own, storage/serve/sv_order, storage/serve/sv_tell, storage/serve/sv_disk,
+ * storage/serve/sv_disk_life,
  * storage/serve/sv_lun, storage/serve/sv_lun_look, storage/serve/sv_sandbox. The test is its front
  * end, its feeder and its clusterd.
  * (over 400: each case plays all the roles around one server)

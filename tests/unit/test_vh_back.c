@@ -404,6 +404,59 @@ static void comes_back(void)
     end();
 }
 
+/* The back end dies with a request of the first player, and the next one has this origin. */
+static void comes_back_at(const struct vh_back_origin *origin)
+{
+    vh_request_done(held[0], VH_BLK_OK, false);
+    held_count = 0;
+    vh_back_free(back);
+    CU_ASSERT_TRUE(watch_loop_until(&loop, is_down, &one));
+    requests_seen = 0;
+    told_text[0] = '\0';
+    start_back();
+    vh_back_set_origin(back, origin);
+    player_connect(&one);
+}
+
+/* A guest goes on where it ran last; not if another node had the LUN meanwhile, or on another LUN.
+ */
+static void knows_its_guest(void)
+{
+    begin();
+    vh_back_set_origin(back, &(struct vh_back_origin) { .lun = 7, .now = 10, .since = 3 });
+    player_connect(&one);
+    answer_later = true;
+    submit(&one, 0, VH_BLK_OUT, 1, 512);
+    CU_ASSERT_TRUE(wait_held(1));
+    comes_back_at(&(struct vh_back_origin) { .lun = 7, .now = 12, .since = 9 });
+    CU_ASSERT_TRUE(wait_held(1)); /* nobody else had it since */
+    /* proven anew under a later record: that is where it ran */
+    vh_back_set_origin(back, &(struct vh_back_origin) { .lun = 7, .now = 14, .since = 9 });
+    comes_back_at(&(struct vh_back_origin) { .lun = 7, .now = 15, .since = 13 });
+    CU_ASSERT_TRUE(wait_held(1));
+    comes_back_at(&(struct vh_back_origin) { .lun = 7, .now = 17, .since = 15 });
+    settle();
+    CU_ASSERT_EQUAL(requests_seen, 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(told_text, "end that guest"));
+    CU_ASSERT_FALSE(vh_back_stats(back).running);
+    answer_later = false;
+    player_new(&two); /* another one may */
+    player_connect(&two);
+    submit(&two, 1, VH_BLK_OUT, 2, 512);
+    CU_ASSERT_TRUE(wait_done(&two, 1));
+    player_end(&two);
+    settle();
+    vh_back_free(back);
+    CU_ASSERT_TRUE(watch_loop_until(&loop, is_down, &one));
+    start_back(); /* of another LUN */
+    vh_back_set_origin(back, &(struct vh_back_origin) { .lun = 8, .now = 15, .since = 3 });
+    player_connect(&one);
+    settle();
+    CU_ASSERT_EQUAL(requests_seen, 1);
+    CU_ASSERT_EQUAL(one.done, 0);
+    end();
+}
+
 /* Two front ends: the second one's requests wait until nothing of the first is left. */
 static void one_runs(void)
 {
@@ -931,6 +984,7 @@ const struct unit_case unit_cases[] = {
     { "a driver's data must lie in its regions", refuses_foreign_memory },
     { "a held disk takes nothing, and fails nothing", holds },
     { "a back end that died is followed by one that does its requests again", comes_back },
+    { "not for a guest of before another node had the LUN", knows_its_guest },
     { "of two front ends one runs; the other waits for the last request", one_runs },
     { "a signal that the kernel did not take is sent again", signals_again },
     { "a stop waits for what is out, and takes nothing new", drains },
