@@ -164,21 +164,19 @@ static bool is_of(const struct sto_record *record, const uint8_t cluster_uuid[16
 uint64_t sto_record_since(const uint8_t *area, size_t bytes, const struct sto_record *newest,
                           const uint8_t cluster_uuid[16], uint16_t node)
 {
-    struct sto_record past[STO_RECORD_RING];
     uint64_t sequence = newest->sequence;
-    unsigned count;
+    struct sto_record past;
+    size_t at;
 
     if (!is_of(newest, cluster_uuid, node))
         return sequence;
-    count = sto_record_history(area, bytes, past);
-    for (unsigned i = 0; i < count; i++) {
-        if (past[i].sequence >= sequence)
-            continue;
-        if (past[i].sequence != sequence - 1 || !is_of(&past[i], cluster_uuid, node))
+    while (--sequence > 0) {
+        at = sto_record_ring_offset(sequence);
+        if (at + STO_RECORD_BYTES > bytes || sto_record_decode(area + at, &past) < 0 ||
+            past.sequence != sequence || !is_of(&past, cluster_uuid, node))
             break;
-        sequence--;
     }
-    return sequence - 1;
+    return sequence;
 }
 
 size_t sto_record_ring_offset(uint64_t sequence)

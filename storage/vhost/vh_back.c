@@ -139,7 +139,7 @@ void vh_back_free(struct vh_back *back)
     free(back);
 }
 
-static bool wants_to_run(const struct vh_conn *conn)
+bool back_wants_to_run(const struct vh_conn *conn)
 {
     for (unsigned i = 0; conn->fd >= 0 && i < VH_QUEUES; i++)
         if (conn->queues[i].started)
@@ -195,13 +195,14 @@ void back_settle(struct vh_back *back)
     for (unsigned i = 0; i < VH_CLIENTS; i++) {
         struct vh_conn *conn = &back->conns[i];
 
-        if (conn == back->active && (!wants_to_run(conn) || conn->stale) && conn->outstanding == 0)
+        if (conn == back->active && (!back_wants_to_run(conn) || conn->stale) &&
+            conn->outstanding == 0)
             back->active = NULL;
         if (conn->used && conn->fd < 0 && conn->outstanding == 0)
             recycle(conn);
     }
     for (unsigned i = 0; back->active == NULL && i < VH_CLIENTS; i++)
-        if (wants_to_run(&back->conns[i]) && may_run(&back->conns[i]))
+        if (back_wants_to_run(&back->conns[i]) && may_run(&back->conns[i]))
             back->active = &back->conns[i];
     if (back->active != NULL)
         start_rings(back->active);
@@ -395,24 +396,4 @@ void vh_back_flush(struct vh_back *back)
 unsigned vh_back_in_flight(const struct vh_back *back)
 {
     return back->conns[0].outstanding + back->conns[1].outstanding;
-}
-
-static bool has_waiting(const struct vh_conn *conn)
-{
-    for (unsigned i = 0; i < VH_QUEUES; i++)
-        if (conn->queues[i].running && vh_ring_has_more(&conn->queues[i].ring))
-            return true;
-    return false;
-}
-
-struct vh_back_stats vh_back_stats(const struct vh_back *back)
-{
-    struct vh_back_stats stats = back->stats;
-
-    stats.in_flight = vh_back_in_flight(back);
-    for (unsigned i = 0; i < VH_CLIENTS; i++)
-        stats.clients += back->conns[i].fd >= 0;
-    stats.running = back->active != NULL && wants_to_run(back->active);
-    stats.waiting = stats.running && has_waiting(back->active);
-    return stats;
 }

@@ -76,6 +76,8 @@ struct vh_back {
 
 /* Close a connection; what it has with the owner is abandoned. */
 void back_drop(struct vh_conn *conn, const char *why);
+/* Has it started a ring? */
+bool back_wants_to_run(const struct vh_conn *conn);
 /* A ring started or stopped, a request ended, a connection closed: who runs now? */
 void back_settle(struct vh_back *back);
 void back_watch(struct vh_back *back, int fd, short events); /* tell the owner's loop */

@@ -268,3 +268,23 @@ void back_abandon(struct vh_conn *conn)
         conn->back->callbacks.abandon(conn->back->callbacks.context, &request->request);
     }
 }
+
+static bool has_waiting(const struct vh_conn *conn)
+{
+    for (unsigned i = 0; i < VH_QUEUES; i++)
+        if (conn->queues[i].running && vh_ring_has_more(&conn->queues[i].ring))
+            return true;
+    return false;
+}
+
+struct vh_back_stats vh_back_stats(const struct vh_back *back)
+{
+    struct vh_back_stats stats = back->stats;
+
+    stats.in_flight = vh_back_in_flight(back);
+    for (unsigned i = 0; i < VH_CLIENTS; i++)
+        stats.clients += back->conns[i].fd >= 0;
+    stats.running = back->active != NULL && back_wants_to_run(back->active);
+    stats.waiting = stats.running && has_waiting(back->active);
+    return stats;
+}

@@ -154,6 +154,7 @@ static void log_one(struct play *play)
 static void stay(struct play *play, const char *path)
 {
     for (;;) {
+        play->wanted = play->done + 1;
         submit(play, 0, VH_BLK_OUT, 0, play->memory);
         while (!is_done(play)) {
             (void)vh_drive_connect(play->drive, path); /* if it is not, and if it can be */
