@@ -77,6 +77,27 @@ int vh_mem_new(const struct vh_region *regions, const int *fds, unsigned count,
     return 0;
 }
 
+int vh_mem_over(const struct vh_region *regions, void *const *addresses, unsigned count,
+                struct vh_mem **ret_mem)
+{
+    struct vh_mem *mem;
+    int rc = judge(regions, count);
+
+    if (rc < 0)
+        return rc;
+    mem = calloc(1, sizeof(*mem));
+    if (mem == NULL)
+        return -ENOMEM;
+    mem->references = 1;
+    mem->count = count;
+    for (unsigned i = 0; i < count; i++) {
+        mem->regions[i].region = regions[i];
+        mem->regions[i].shared.first = addresses[i]; /* no map: it is not ours to unmap */
+    }
+    *ret_mem = mem;
+    return 0;
+}
+
 struct vh_mem *vh_mem_ref(struct vh_mem *mem)
 {
     mem->references++;

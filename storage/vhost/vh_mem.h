@@ -31,6 +31,12 @@ struct vh_mem;
  */
 int vh_mem_new(const struct vh_region *regions, const int *fds, unsigned count,
                struct vh_mem **ret_mem);
+/*
+ * Likewise of memory that this process has mapped already: region i lies at addresses[i], for as
+ * long as the table does; file offsets mean nothing. 0, -EINVAL or -ENOMEM.
+ */
+int vh_mem_over(const struct vh_region *regions, void *const *addresses, unsigned count,
+                struct vh_mem **ret_mem);
 /* One more user of the table. Returns it. */
 struct vh_mem *vh_mem_ref(struct vh_mem *mem);
 /* One less; the last one unmaps. NULL is allowed. */

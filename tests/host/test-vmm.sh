@@ -55,6 +55,7 @@ tap_is "Linux finds its PCI functions by configuration mechanism 1" "$(grep -E '
     "@pci 0000:00:00.0 0x8086 0x1237 0x060000
 @pci 0000:00:01.0 0x8086 0x7000 0x060100
 @pci 0000:00:01.3 0x8086 0x7113 0x068000
+@pci 0000:00:1e.0 0x1af4 0x1044 0x00ff00
 @ports 0cf8-0cff"
 tap_is "both processors" "$(grep '^@cpus' <<<"$said")" "@cpus 2"
 tap_is "and what else its ACPI tables name" "$(grep '^@acpi' <<<"$said")" "@acpi PNP0501 1

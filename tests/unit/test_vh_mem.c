@@ -101,6 +101,29 @@ static void refuses(void)
     close(fd);
 }
 
+/* Where the memory is already. */
+static void over_what_is_mapped(void)
+{
+    static uint8_t first[BYTES], second[BYTES], third[BYTES];
+    void *addresses[] = { first, second, third };
+    struct iovec pieces[2];
+    struct vh_mem *mem;
+
+    CU_ASSERT_EQUAL(vh_mem_over(good, addresses, 0, &mem), -EINVAL);
+    fail_alloc_arm(0);
+    CU_ASSERT_EQUAL(vh_mem_over(good, addresses, 3, &mem), -ENOMEM);
+    CU_ASSERT_TRUE(fail_alloc_disarm());
+    CU_ASSERT_EQUAL_FATAL(vh_mem_over(good, addresses, 3, &mem), 0);
+    CU_ASSERT_PTR_EQUAL(vh_mem_guest(mem, 0, BYTES), first);
+    CU_ASSERT_PTR_NULL(vh_mem_guest(mem, 1, BYTES));
+    CU_ASSERT_PTR_EQUAL(vh_mem_guest(mem, UINT64_C(1) << 32, BYTES), third);
+    CU_ASSERT_PTR_EQUAL(vh_mem_user(mem, 0x710000000010, 1), second + 16);
+    CU_ASSERT_EQUAL(vh_mem_pieces(mem, BYTES - 1, 2, pieces, 2), 2);
+    CU_ASSERT_PTR_EQUAL(pieces[1].iov_base, second);
+    vh_mem_unref(mem);
+    first[0] = third[BYTES - 1] = 1; /* they are still there */
+}
+
 static void logs(void)
 {
     struct vh_log log = { 0 };
@@ -128,6 +151,7 @@ static void logs(void)
 const struct unit_case unit_cases[] = {
     { "addresses of guest and front end are found, within their regions", translates },
     { "tables that do not map are refused", refuses },
+    { "a table over memory that is mapped", over_what_is_mapped },
     { "the dirty log is marked, and only the log", logs },
     { 0 },
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vmm-core/run/vmm_machine_pci: a guest of some instructions waits for the power button, is moved
- * meanwhile, and switches itself off. Skipped where there is no /dev/kvm.
+ * vmm-core/run/vmm_machine_pci, vmm-core/run/vmm_machine_virtio: a guest of some instructions waits
+ * for the power button, is moved meanwhile, and switches itself off; one finds the entropy device.
+ * Skipped where there is no /dev/kvm.
  */
 #include <config.h>
 
@@ -30,6 +31,18 @@ static const uint8_t waits[] = {
     0xf6, 0xc4, 0x01, 0x75, 0x04,                               /* test ah,1; jnz e */
     0x66, 0xef, 0xeb, 0xf5,                                     /* out dx,ax; jmp l */
     0x66, 0xba, 0x04, 0x06, 0x66, 0xb8, 0x00, 0x20,             /* e: mov dx,604h; mov ax,2000h */
+    0x66, 0xef, 0xf4,                                           /* out dx,ax; hlt */
+};
+
+/* At its entry: writes 'A' if the entropy device is there, and switches itself off. */
+static const uint8_t finds[] = {
+    0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90,
+    0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0xba, 0xf8, 0x0c, 0x00, /* mov edx,0cf8h */
+    0x00, 0xb8, 0x00, 0xf0, 0x00, 0x80, 0xef,                   /* mov eax,8000f000h; out */
+    0xba, 0xfc, 0x0c, 0x00, 0x00, 0xed,                         /* mov edx,0cfch; in eax,dx */
+    0x3d, 0xf4, 0x1a, 0x44, 0x10, 0x75, 0x08,                   /* cmp eax,10441af4h; jne e */
+    0xba, 0xf8, 0x03, 0x00, 0x00, 0xb0, 0x41, 0xee,             /* mov edx,3f8h; mov al,'A'; out */
+    0xba, 0x04, 0x06, 0x00, 0x00, 0x66, 0xb8, 0x00, 0x20,       /* e: mov edx,604h; mov ax,2000h */
     0x66, 0xef, 0xf4,                                           /* out dx,ax; hlt */
 };
 
@@ -94,14 +107,14 @@ static void end(struct world *world)
     (void)pthread_mutex_destroy(&world->mutex);
 }
 
-static void boot(struct world *world)
+static void boot(struct world *world, const uint8_t *code, size_t bytes)
 {
     uint8_t image[ELF_IMAGE_BYTES];
     const struct vmm_pvh_boot boot = {
-        .name = "waits", .kernel = image, .kernel_bytes = sizeof(image), .command = ""
+        .name = "code", .kernel = image, .kernel_bytes = sizeof(image), .command = ""
     };
 
-    elf_image(image, true, waits, sizeof(waits));
+    elf_image(image, true, code, bytes);
     CU_ASSERT_EQUAL(vmm_machine_boot_pvh(world->machine, &boot, NULL), 0);
     vmm_machine_run(world->machine);
 }
@@ -142,7 +155,7 @@ static void its_button_is_pressed(void)
     kvm_fd = vmm_kvm_open(NULL);
     begin(&from, kvm_fd);
     begin(&to, kvm_fd);
-    boot(&from);
+    boot(&from, waits, sizeof(waits));
     wait_for(&from, 1);
     CU_ASSERT_EQUAL(from.ends, 0);
     move(&from, &to);
@@ -161,7 +174,27 @@ static void its_button_is_pressed(void)
     close(kvm_fd);
 }
 
+static void it_has_entropy(void)
+{
+    struct world world;
+    int kvm_fd;
+
+    if (access("/dev/kvm", R_OK | W_OK) != 0) {
+        unit_skip("no /dev/kvm that may be opened");
+        return;
+    }
+    kvm_fd = vmm_kvm_open(NULL);
+    begin(&world, kvm_fd);
+    boot(&world, finds, sizeof(finds));
+    wait_for(&world, 2);
+    CU_ASSERT_EQUAL(world.bytes, 1);
+    CU_ASSERT_EQUAL(world.end, VMM_MACHINE_POWER_OFF);
+    end(&world);
+    close(kvm_fd);
+}
+
 const struct unit_case unit_cases[] = {
     { "its power button is pressed, it switches itself off", its_button_is_pressed },
+    { "it has an entropy device", it_has_entropy },
     { 0 },
 };

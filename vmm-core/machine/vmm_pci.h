@@ -106,6 +106,9 @@ struct vmm_pci_function {
     /* The guest, a reset or a load has changed something of the `count` bytes at `at`, and the BARs
      * follow it already. Never blocks. May be NULL. */
     void (*changed)(void *dev, unsigned at, unsigned count);
+    /* The guest reads the `count` bytes at `at`: what of them is the device's own, and writable, it
+     * may renew before. Never blocks. May be NULL. */
+    void (*reading)(void *dev, unsigned at, unsigned count);
     void *dev;
 };
 

@@ -136,8 +136,11 @@ bool vmm_pci_send_msi(const struct vmm_pci_function *function, uint64_t address,
 
 uint32_t vmm_pci_config_read(const struct vmm_pci_function *function, unsigned at, unsigned bytes)
 {
-    uint32_t value = take(function->config + at, bytes);
+    uint32_t value;
 
+    if (function->reading != NULL)
+        function->reading(function->dev, at, bytes);
+    value = take(function->config + at, bytes);
     if (function->asserted && at <= VMM_PCI_STATUS && at + bytes > VMM_PCI_STATUS)
         value |= (uint32_t)STATUS_INTERRUPT << ((VMM_PCI_STATUS - at) * 8);
     return value;

@@ -121,6 +121,8 @@ static int make(struct vmm_machine *machine, int kvm_fd, struct hw_error *error)
         rc = machine_add_platform(machine);
     if (rc == 0)
         rc = machine_add_pci(machine);
+    if (rc == 0)
+        rc = machine_add_virtio(machine);
     if (rc < 0)
         return no_devices(error, -rc);
     return add_vcpus(machine, error);
@@ -159,6 +161,7 @@ void vmm_machine_free(struct vmm_machine *machine)
         vmm_vcpu_free(machine->vcpus[i]);
     for (unsigned i = machine->device_count; i > 0; i--)
         machine->devices[i - 1].ops->fini(machine->devices[i - 1].dev);
+    vh_mem_unref(machine->rings);
     vmm_alarms_free(machine->alarms);
     vmm_bus_free(machine->bus);
     vmm_kvm_free(machine->kvm);

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "storage/vhost/vh_mem.h"
 #include "vmm-core/kvm/vmm_vcpu.h"
 #include "vmm-core/machine/vmm_bus.h"
 #include "vmm-core/machine/vmm_cmos.h"
@@ -39,6 +40,7 @@ struct vmm_machine {
     struct vmm_piix3 *piix3;
     struct vmm_pm *pm;
     unsigned timer_alarm; /* of pm */
+    struct vh_mem *rings; /* memory, for rings in it */
     bool ended;
 };
 
@@ -53,6 +55,8 @@ int machine_added(struct vmm_machine *machine, int rc);
 int machine_add_platform(struct vmm_machine *machine);
 /* Behind them, for the guest can move what is on it (vmm_pci_new()): the PCI bus. 0 or -errno. */
 int machine_add_pci(struct vmm_machine *machine);
+/* And its virtio devices on that. 0 or -errno. */
+int machine_add_virtio(struct vmm_machine *machine);
 /* The ACPI tables into its memory, for a boot without firmware. 0 or -errno. */
 int machine_place_tables(struct vmm_machine *machine, uint64_t *ret_rsdp_at);
 

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Queues of a virtio device: storage/vhost's rings in guest memory. A ring is read only while the
+ * driver is there (DRIVER_OK) and the function may reach memory.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "vmm-core/virtio/vmm_virtio_priv.h"
+
+enum { DESCRIPTORS, DRIVER_AREA, DEVICE_AREA };
+
+void virtio_queue_reset(const struct vmm_virtio *virtio, struct virtio_queue *queue)
+{
+    memset(queue, 0, sizeof(*queue));
+    queue->size = virtio->kind->queue_size;
+    queue->vector = NO_VECTOR;
+}
+
+bool virtio_queue_is_size(const struct vmm_virtio *virtio, uint16_t size)
+{
+    return size > 0 && size <= virtio->kind->queue_size && (size & (size - 1)) == 0;
+}
+
+/* Guest addresses stand for the front end's: there is none but the guest. */
+int virtio_queue_enable(const struct vmm_virtio *virtio, struct virtio_queue *queue)
+{
+    int rc;
+
+    queue->ring.size = queue->size;
+    rc = vh_ring_place(&queue->ring, virtio->mem, queue->parts[DESCRIPTORS],
+                       queue->parts[DRIVER_AREA], queue->parts[DEVICE_AREA]);
+    queue->enabled = rc == 0;
+    return rc;
+}
+
+uint16_t virtio_queue_next(const struct virtio_queue *queue)
+{
+    return queue->started ? queue->ring.last_avail : queue->next;
+}
+
+/* Not before it is needed: memory is there only when all of a saved state is. */
+static void start(const struct vmm_virtio *virtio, struct virtio_queue *queue)
+{
+    if (queue->started)
+        return;
+    queue->ring.indirect = vmm_virtio_has(virtio, FEATURE_INDIRECT);
+    vh_ring_start(&queue->ring, queue->next);
+    queue->started = true;
+}
+
+static bool may_serve(const struct vmm_virtio *virtio, unsigned i)
+{
+    return i < virtio->kind->queues && virtio->queues[i].enabled &&
+           (virtio->status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) == STATUS_DRIVER_OK &&
+           vmm_pci_may(&virtio->function, VMM_PCI_MASTER);
+}
+
+void virtio_serve(struct vmm_virtio *virtio, unsigned i)
+{
+    if (may_serve(virtio, i))
+        virtio->kind->serve(virtio->dev, i);
+}
+
+void virtio_serve_all(struct vmm_virtio *virtio)
+{
+    for (unsigned i = 0; i < virtio->kind->queues; i++)
+        virtio_serve(virtio, i);
+}
+
+/* --- for the device --- */
+
+bool vmm_virtio_pop(struct vmm_virtio *virtio, unsigned i, struct vh_chain *chain)
+{
+    struct virtio_queue *queue = &virtio->queues[i];
+    int rc;
+
+    if (!may_serve(virtio, i))
+        return false;
+    start(virtio, queue);
+    rc = vh_ring_pop(&queue->ring, chain);
+    if (rc == -EPROTO)
+        virtio_break(virtio);
+    if (rc == -EBADMSG)
+        chain->out_count = chain->in_count = 0;
+    return rc == 1 || rc == -EBADMSG;
+}
+
+void vmm_virtio_push(struct vmm_virtio *virtio, unsigned i, uint16_t head, uint32_t written_bytes)
+{
+    vh_ring_push(&virtio->queues[i].ring, head, written_bytes);
+}
+
+void vmm_virtio_signal(struct vmm_virtio *virtio, unsigned i)
+{
+    struct virtio_queue *queue = &virtio->queues[i];
+
+    if (vh_ring_wants_signal(&queue->ring))
+        virtio_interrupt(virtio, queue->vector, ISR_QUEUE);
+}
