@@ -60,10 +60,8 @@ int server_disk_new(struct sv_server *server, unsigned index, struct sv_disk **r
     disk->index = index;
     disk->config = &server->config->disks[index];
     disk->lun = server->luns[server->disk_luns[index]].lun;
-    rc = sv_socket_listen(disk->config->socket, SOCK_STREAM, server->config->front_end_uid,
-                          &listener, error);
-    if (rc == 0)
-        sv_socket_fill(disk->config->socket);
+    rc = sv_socket_listen_full(disk->config->socket, SOCK_STREAM, server->config->front_end_uid,
+                               &listener, &disk->filled, error);
     if (rc == 0) {
         const struct vh_back_callbacks callbacks = { .request = disk_request_came,
                                                      .abandon = disk_request_abandoned,
@@ -154,7 +152,7 @@ int server_disk_ready(struct sv_disk *disk, struct hw_error *error)
         disk->server->saved_ready = true;
         server_look(disk->server);
     }
-    sv_socket_empty(disk->listener);
+    sv_socket_empty(disk->listener, disk->filled);
     vh_back_ready(disk->back, &device);
     return 0;
 }

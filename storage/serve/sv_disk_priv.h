@@ -12,7 +12,8 @@ struct sv_disk {
     unsigned index;
     const struct sv_disk_config *config;
     struct vh_back *back;
-    int listener; /* the back end's */
+    int listener;    /* the back end's */
+    unsigned filled; /* its backlog, until the disk is ready */
     struct sv_lun *lun;
     struct sto_window window;
     uint32_t block_bytes;

@@ -62,11 +62,28 @@ static int look_at(const char *path, int type, struct hw_error *error)
                         "another process listens there already", "stop it, or choose another path");
 }
 
-/* Listen under a name of our own, then put that in place. */
-static int listen_at(int fd, const char *path, uid_t uid, struct hw_error *error)
+/* Connect to it until nobody can any more: one more than the backlog is taken (unix(7)). */
+static void fill(const struct sockaddr_un *address, int type, unsigned *ret_filled)
+{
+    int rc = 0;
+
+    for (*ret_filled = 0; rc == 0 && *ret_filled <= BACKLOG; *ret_filled += rc == 0) {
+        hw_auto_close int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        rc = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)address, sizeof(*address));
+    }
+}
+
+/*
+ * Listen under a name of our own, then put that in place: when others can see it, it is full if
+ * that is wanted (`ret_filled` not NULL).
+ */
+static int listen_at(int fd, const char *path, int type, uid_t uid, unsigned *ret_filled,
+                     struct hw_error *error)
 {
     struct sockaddr_un address;
     char name[sizeof(address.sun_path) + 8];
+    int rc;
 
     (void)snprintf(name, sizeof(name), "%s.%x", path, (unsigned)getpid() & 0xffffffu);
     if (set_address(&address, name) < 0) {
@@ -78,17 +95,24 @@ static int listen_at(int fd, const char *path, uid_t uid, struct hw_error *error
     (void)unlink(name);
     if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
         return fail(error, path, "cannot be made");
-    if (chmod(name, 0600) < 0 || (uid != geteuid() && chown(name, uid, (gid_t)-1) < 0) ||
-        listen(fd, BACKLOG) < 0 || (strcmp(name, path) != 0 && rename(name, path) < 0)) {
-        int rc = fail(error, path, "cannot be made");
-
+    rc = chmod(name, 0600);
+    if (rc == 0 && uid != geteuid())
+        rc = chown(name, uid, (gid_t)-1);
+    if (rc == 0)
+        rc = listen(fd, BACKLOG);
+    if (rc == 0 && ret_filled != NULL)
+        fill(&address, type, ret_filled);
+    if (rc == 0 && strcmp(name, path) != 0)
+        rc = rename(name, path);
+    if (rc < 0) {
+        rc = fail(error, path, "cannot be made");
         (void)unlink(name);
-        return rc;
     }
-    return 0;
+    return rc;
 }
 
-int sv_socket_listen(const char *path, int type, uid_t uid, int *ret_fd, struct hw_error *error)
+static int listen_if_free(const char *path, int type, uid_t uid, int *ret_fd, unsigned *ret_filled,
+                          struct hw_error *error)
 {
     hw_auto_close int fd = -1;
     int rc = look_at(path, type, error);
@@ -98,30 +122,28 @@ int sv_socket_listen(const char *path, int type, uid_t uid, int *ret_fd, struct 
     fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return fail(error, path, "no socket can be made");
-    rc = listen_at(fd, path, uid, error);
+    rc = listen_at(fd, path, type, uid, ret_filled, error);
     if (rc == 0)
         *ret_fd = hw_take_fd(&fd);
     return rc;
 }
 
-/* One more than the backlog is taken (unix(7): the queue is full when it is longer). */
-void sv_socket_fill(const char *path)
+int sv_socket_listen(const char *path, int type, uid_t uid, int *ret_fd, struct hw_error *error)
 {
-    struct sockaddr_un address;
-    int rc = set_address(&address, path);
-
-    for (unsigned i = 0; rc == 0 && i <= BACKLOG; i++) {
-        hw_auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-        rc = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)&address, sizeof(address));
-    }
+    return listen_if_free(path, type, uid, ret_fd, NULL, error);
 }
 
-void sv_socket_empty(int listener)
+int sv_socket_listen_full(const char *path, int type, uid_t uid, int *ret_fd, unsigned *ret_filled,
+                          struct hw_error *error)
+{
+    return listen_if_free(path, type, uid, ret_fd, ret_filled, error);
+}
+
+void sv_socket_empty(int listener, unsigned filled)
 {
     int fd;
 
-    for (unsigned i = 0; i <= BACKLOG && sv_socket_accept(listener, &fd) == 0; i++)
+    for (unsigned i = 0; i < filled && sv_socket_accept(listener, &fd) == 0; i++)
         (void)close(fd);
 }
 

@@ -19,14 +19,15 @@
 int sv_socket_listen(const char *path, int type, uid_t uid, int *ret_fd, struct hw_error *error);
 
 /*
- * Nobody is to be connected yet: fill the backlog of the listener at `path`, so that whoever
- * connects waits in connect(2), or is told EAGAIN. A QEMU that was connected would wait for an
- * answer with all of its guest, and never start the disk again if this process ended before it
- * gave one. If it cannot be filled, they are connected. Before lock-in.
+ * The same, but nobody is connected yet: its backlog is full, of `ret_filled` connections of our
+ * own, so that whoever connects waits in connect(2), or is told EAGAIN. A QEMU that was connected
+ * would wait for an answer with all of its guest, and never start the disk again if this process
+ * ended before it gave one.
  */
-void sv_socket_fill(const char *path);
-/* Empty it again: whoever waits is connected now. */
-void sv_socket_empty(int listener);
+int sv_socket_listen_full(const char *path, int type, uid_t uid, int *ret_fd, unsigned *ret_filled,
+                          struct hw_error *error);
+/* Take those `filled` connections out again: whoever waits is connected now. */
+void sv_socket_empty(int listener, unsigned filled);
 
 /* Accept one connection, not blocking, closed on exec; -EAGAIN if there is none, or -errno. */
 int sv_socket_accept(int listener, int *ret_fd);

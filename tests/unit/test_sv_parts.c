@@ -116,6 +116,7 @@ static void listens(void)
     struct hw_error error = { 0 };
     struct stat stat;
     int first, second, client, accepted;
+    unsigned filled;
 
     make_path("listen");
     CU_ASSERT_EQUAL_FATAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &first, &error), 0);
@@ -133,12 +134,13 @@ static void listens(void)
     close(connect_to(SOCK_STREAM));
     close(second);
     /* one that is not to be connected to yet */
-    CU_ASSERT_EQUAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &first, &error), 0);
-    sv_socket_fill(path);
+    CU_ASSERT_EQUAL(sv_socket_listen_full(path, SOCK_STREAM, geteuid(), &first, &filled, &error),
+                    0);
+    CU_ASSERT_TRUE(filled > 0);
     client = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
     CU_ASSERT_EQUAL(try_connect(client), -EAGAIN);
     CU_ASSERT_EQUAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &second, &error), -EADDRINUSE);
-    sv_socket_empty(first);
+    sv_socket_empty(first, filled);
     CU_ASSERT_EQUAL(sv_socket_accept(first, &accepted), -EAGAIN);
     CU_ASSERT_EQUAL(try_connect(client), 0);
     CU_ASSERT_EQUAL(sv_socket_accept(first, &accepted), 0);
