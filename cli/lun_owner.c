@@ -152,6 +152,7 @@ int cli_owner_claim(struct cli_lun *lun, const struct cli_owner_wish *wish,
     sto_presence_boot_id(config.own.boot_id);
     config.own.node = wish->identity->node;
     config.own.use_record = !wish->raw;
+    config.own.new_line = true;
     config.own.barrier_ms = BARRIER_MS;
     config.own.command_ms = lun->timeout_ms;
     config.own.barrier_attempts = 2;

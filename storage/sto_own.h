@@ -104,6 +104,9 @@ struct sto_own_config {
     uint8_t cluster_uuid[16];
     uint8_t vm_uuid[16]; /* zero: whatever the record says */
     uint8_t boot_id[16];
+    uint64_t line;     /* a random number: what new lines of records are made of (sto_record.line);
+                          sto_owner_new() draws one for 0 */
+    bool new_line;     /* a tool: what it writes no guest of before knows of */
     uint32_t instance; /* of this process, into the record; sto_owner_new() draws one for 0 */
     uint16_t node;
     bool use_record;           /* false: raw LUN without layout (tests, bench) */

@@ -217,6 +217,10 @@ struct sto_record own_next_record(const struct sto_own *own)
 
     if (foreign || (record.wwid[0] != '\0' && strcmp(record.wwid, own->wwid) != 0))
         memset(record.vm_uuid, 0, 16); /* forced: what VM that was says nothing of this LUN */
+    if (foreign || own->config.new_line || record.line == 0 || record.node != own->config.node) {
+        record.line = own->config.line + record.sequence + 1;
+        record.line += record.line == 0;
+    }
     record.state = STO_RECORD_OWNED;
     record.node = own->config.node;
     record.handover_node = 0;

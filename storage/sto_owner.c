@@ -216,6 +216,9 @@ int sto_owner_new(struct sto_lun *lun, const struct sto_owner_config *config,
     if (owner->config.own.instance == 0 &&
         getrandom(&owner->config.own.instance, sizeof(owner->config.own.instance), 0) < 0)
         owner->config.own.instance = (uint32_t)getpid();
+    if (owner->config.own.line == 0 &&
+        getrandom(&owner->config.own.line, sizeof(owner->config.own.line), 0) < 0)
+        owner->config.own.line = owner->config.own.seed;
     owner->own = sto_own_new(&owner->config.own);
     owner->gate = sto_gate_new(lun, gate_event, owner);
     if (owner->own == NULL || owner->gate == NULL || !allocate(owner)) {
@@ -371,11 +374,6 @@ const struct sto_own *sto_owner_machine(const struct sto_owner *owner)
 struct sto_gate_stats sto_owner_gate_stats(const struct sto_owner *owner)
 {
     return sto_gate_stats(owner->gate);
-}
-
-int64_t sto_owner_confirmed_ns(const struct sto_owner *owner)
-{
-    return owner->confirmed_ns;
 }
 
 int sto_owner_run(struct sto_owner *owner, bool (*until)(void *context), void *context,

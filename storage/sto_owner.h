@@ -82,11 +82,9 @@ void sto_owner_service(struct sto_owner *owner, short revents); /* do what is du
 struct sto_lun *sto_owner_lun(struct sto_owner *owner);                    /* still the owner's */
 const struct sto_own *sto_owner_machine(const struct sto_owner *owner);    /* for its state */
 struct sto_gate_stats sto_owner_gate_stats(const struct sto_owner *owner); /* counts so far */
-/*
- * Where this ownership stands in the line of the LUN's records: the sequence of the record in force
- * (0: there is none), and that of the newest one before it which is not known to be of this node.
- */
-void sto_owner_line(const struct sto_owner *owner, uint64_t *ret_now, uint64_t *ret_since);
+/* The line of records (sto_record.line) that this ownership goes on with, or began; 0: there is
+ * none. */
+uint64_t sto_owner_line(const struct sto_owner *owner);
 int64_t sto_owner_confirmed_ns(const struct sto_owner *owner); /* last confirmation, 0 = none */
 
 /*

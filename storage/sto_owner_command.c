@@ -205,12 +205,16 @@ static void logged_out(struct sto_op *op)
 
 /* --- the ownership record --- */
 
-void sto_owner_line(const struct sto_owner *owner, uint64_t *ret_now, uint64_t *ret_since)
+int64_t sto_owner_confirmed_ns(const struct sto_owner *owner)
+{
+    return owner->confirmed_ns;
+}
+
+uint64_t sto_owner_line(const struct sto_owner *owner)
 {
     const struct sto_record *record = sto_own_record(owner->own);
 
-    *ret_now = record == NULL ? 0 : record->sequence;
-    *ret_since = owner->since;
+    return record == NULL ? 0 : record->line;
 }
 
 static void record_read(struct sto_op *op)
@@ -224,9 +228,6 @@ static void record_read(struct sto_op *op)
         result.decode = sto_record_choose(owner->area, STO_RECORD_AREA_BYTES, &owner->record,
                                           &result.record_damaged);
         result.record = &owner->record;
-        if (result.decode == 0)
-            owner->since = sto_record_since(owner->area, STO_RECORD_AREA_BYTES, &owner->record,
-                                            owner->config.own.cluster_uuid, owner->config.own.node);
     }
     finish_with(slot, &result);
 }

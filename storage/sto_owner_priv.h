@@ -47,8 +47,7 @@ struct sto_owner {
     struct sto_pr_keys keys;
     struct sto_pr_reservation reservation;
     struct sto_record record;
-    uint8_t *area;  /* the record's area as last read or written; STO_RECORD_AREA_BYTES */
-    uint64_t since; /* see sto_owner_line() */
+    uint8_t *area; /* the record's area as last read or written; STO_RECORD_AREA_BYTES */
 };
 
 /* Carry out one command; its result comes back through owner_step(). */

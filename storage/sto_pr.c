@@ -130,12 +130,18 @@ int sto_pr_out_decode(const uint8_t *cdb, size_t cdb_bytes, const uint8_t *param
     return 0;
 }
 
-static int compare_keys(const void *left, const void *right)
+/* By insertion: qsort(3) asks the system how much memory there is when they are many, which a
+ * locked-in process must not. */
+static void sort_keys(uint64_t *keys, uint32_t count)
 {
-    uint64_t a = *(const uint64_t *)left;
-    uint64_t b = *(const uint64_t *)right;
+    for (uint32_t i = 1; i < count; i++) {
+        const uint64_t key = keys[i];
+        uint32_t at = i;
 
-    return (a > b) - (a < b);
+        for (; at > 0 && keys[at - 1] > key; at--)
+            keys[at] = keys[at - 1];
+        keys[at] = key;
+    }
 }
 
 int sto_pr_decode_keys(const void *answer, size_t bytes, struct sto_pr_keys *ret_keys)
@@ -153,7 +159,7 @@ int sto_pr_decode_keys(const void *answer, size_t bytes, struct sto_pr_keys *ret
         return -EBADMSG;
     for (uint32_t i = 0; i < length / 8; i++)
         ret_keys->keys[i] = hw_read_be64(&reader);
-    qsort(ret_keys->keys, length / 8, sizeof(ret_keys->keys[0]), compare_keys);
+    sort_keys(ret_keys->keys, length / 8);
     for (uint32_t i = 0; i < length / 8; i++) {
         if (count == 0 || ret_keys->keys[count - 1] != ret_keys->keys[i])
             ret_keys->keys[count++] = ret_keys->keys[i];

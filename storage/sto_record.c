@@ -54,6 +54,7 @@ void sto_record_encode(const struct sto_record *record, uint8_t sector[STO_RECOR
     hw_write_le32(&writer, record->instance);
     hw_write_le64(&writer, record->written_s);
     hw_write_bytes(&writer, wwid, sizeof(wwid));
+    hw_write_le64(&writer, record->line);
     crc = hw_crc32c(sector, CRC_OFFSET);
     writer = hw_writer_over(sector + CRC_OFFSET, 4);
     hw_write_le32(&writer, crc);
@@ -99,6 +100,7 @@ int sto_record_decode(const uint8_t sector[STO_RECORD_BYTES], struct sto_record 
     record.instance = hw_read_le32(&reader);
     record.written_s = hw_read_le64(&reader);
     hw_read_bytes(&reader, record.wwid, sizeof(record.wwid));
+    record.line = hw_read_le64(&reader);
     if (hw_reader_status(&reader) < 0 || version == 0 || state < STO_RECORD_FREE ||
         state > STO_RECORD_HANDOVER || record.wwid[STO_WWID_BYTES - 1] != '\0')
         return -EBADMSG;
@@ -154,29 +156,6 @@ unsigned sto_record_history(const uint8_t *area, size_t bytes, struct sto_record
     }
     qsort(records, count, sizeof(records[0]), newest_first);
     return count;
-}
-
-static bool is_of(const struct sto_record *record, const uint8_t cluster_uuid[16], uint16_t node)
-{
-    return record->node == node && memcmp(record->cluster_uuid, cluster_uuid, 16) == 0;
-}
-
-uint64_t sto_record_since(const uint8_t *area, size_t bytes, const struct sto_record *newest,
-                          const uint8_t cluster_uuid[16], uint16_t node)
-{
-    uint64_t sequence = newest->sequence;
-    struct sto_record past;
-    size_t at;
-
-    if (!is_of(newest, cluster_uuid, node))
-        return sequence;
-    while (--sequence > 0) {
-        at = sto_record_ring_offset(sequence);
-        if (at + STO_RECORD_BYTES > bytes || sto_record_decode(area + at, &past) < 0 ||
-            past.sequence != sequence || !is_of(&past, cluster_uuid, node))
-            break;
-    }
-    return sequence;
 }
 
 size_t sto_record_ring_offset(uint64_t sequence)

@@ -42,6 +42,8 @@ struct sto_record {
     uint8_t boot_id[16]; /* of the writer */
     uint32_t instance;   /* of the writer: tells two processes of one boot apart; 0 = not told */
     uint64_t sequence;   /* counts every record of this LUN */
+    uint64_t line; /* the same in all records while one node has the LUN, and none but hawser-lun
+                      writes there; drawn anew with each change of that; 0: not told */
     uint32_t deadman_ms, store_ms; /* T_deadman and T_store in force (timing.md) */
     uint64_t written_s;            /* writer's wall clock, for people only; never compared */
 };
@@ -72,14 +74,6 @@ int sto_record_choose(const uint8_t *area, size_t bytes, struct sto_record *ret_
  * that do not decode are left out. Returns how many.
  */
 unsigned sto_record_history(const uint8_t *area, size_t bytes, struct sto_record *records);
-
-/*
- * Back from `newest`, the record in force, as far as each one before it stands in the ring and all
- * are of this node of this cluster: the sequence of the first that is not. What happened on the LUN
- * behind it, this node alone did.
- */
-uint64_t sto_record_since(const uint8_t *area, size_t bytes, const struct sto_record *newest,
-                          const uint8_t cluster_uuid[16], uint16_t node);
 
 /* Where record number `sequence` goes in the ring: offset in the meta area, in bytes. */
 size_t sto_record_ring_offset(uint64_t sequence);

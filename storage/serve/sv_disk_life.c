@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "storage/serve/sv_socket.h"
@@ -71,12 +72,10 @@ int server_disk_new(struct sv_server *server, unsigned index, struct sv_disk **r
 
         disk->listener = listener;
         rc = vh_back_new(listener, sizeof(struct disk_request), &callbacks, &disk->back);
-        if (rc == -EAGAIN)
-            (void)hw_error_set(error, HW_ERROR_FAILED, -rc, "aio",
-                               "the host's asynchronous operations are used up",
-                               "raise fs.aio-max-nr");
-        else if (rc < 0)
+        if (rc < 0) {
             (void)vh_events_error(rc, error);
+            (void)close(listener);
+        }
     }
     if (rc < 0) {
         free(disk);
@@ -111,15 +110,14 @@ static void name(const struct sto_facts *facts, char id[VH_BLK_ID_BYTES])
            bytes > VH_BLK_ID_BYTES ? VH_BLK_ID_BYTES : bytes);
 }
 
-void server_disk_owned(struct sv_disk *disk)
+void server_disk_owned(struct sv_disk *disk, bool owned)
 {
     const char *wwid = sv_lun_wwid(disk->lun);
     const struct sto_owner *owner = sv_lun_owner(disk->lun);
-    struct vh_back_origin origin = { .lun = XXH3_64bits(wwid, strlen(wwid)), .now = 1 };
+    const struct vh_back_origin origin = { .lun = XXH3_64bits(wwid, strlen(wwid)),
+                                           .line = owner == NULL ? 0 : sto_owner_line(owner) };
 
-    if (owner != NULL)
-        sto_owner_line(owner, &origin.now, &origin.since);
-    vh_back_set_origin(disk->back, &origin);
+    vh_back_set_origin(disk->back, owned ? &origin : NULL);
 }
 
 int server_disk_ready(struct sv_disk *disk, struct hw_error *error)
@@ -157,12 +155,9 @@ int server_disk_ready(struct sv_disk *disk, struct hw_error *error)
     return 0;
 }
 
-bool server_disk_attached(const struct sv_disk *disk, bool *ret_waits)
+bool server_disk_unmarked(const struct sv_disk *disk)
 {
-    const struct vh_back_stats stats = vh_back_stats(disk->back);
-
-    *ret_waits = stats.waiting;
-    return stats.running;
+    return vh_back_stats(disk->back).unmarked;
 }
 
 unsigned server_disk_in_flight(const struct sv_disk *disk)
@@ -174,10 +169,10 @@ json_t *server_disk_statistics(const struct sv_disk *disk)
 {
     struct vh_back_stats stats = vh_back_stats(disk->back);
 
-    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:i, s:i, s:b, s:b}", "socket",
+    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:i, s:i, s:b, s:b, s:i}", "socket",
                      sv_text(disk->config->socket), "requests", (json_int_t)stats.requests,
                      "read-bytes", (json_int_t)stats.bytes_read, "written-bytes",
                      (json_int_t)stats.bytes_written, "refused", (json_int_t)stats.refused,
                      "clients", (int)stats.clients, "in-flight", (int)stats.in_flight, "running",
-                     stats.running, "waiting", stats.waiting);
+                     stats.running, "waiting", stats.waiting, "stale", (int)stats.stale);
 }

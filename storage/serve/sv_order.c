@@ -218,8 +218,10 @@ static void give_up_drain(struct sv_server *server, const char *object, const ch
     if (!server->draining.pending)
         return;
     server->drain_void = server->drain_job.running;
+    server->ordered = server->held_before_drain;
     (void)hw_error_set(&error, HW_ERROR_REFUSED, ECANCELED, object, reason, remedy);
     done(server, &server->draining, NULL, &error);
+    server_judge(server);
 }
 
 /* What is in flight cannot end, and nothing be flushed, on LUNs that this process does not have. */
@@ -340,8 +342,10 @@ void server_order(void *context, const struct sv_command *command, struct sv_ask
         answer(server, &asker, server_status(server));
         break;
     case SV_COMMAND_DRAIN:
-        if (take_place(server, &server->draining, command, asker))
-            set_ordered(server, true);
+        if (!take_place(server, &server->draining, command, asker))
+            break;
+        server->held_before_drain = server->ordered;
+        set_ordered(server, true);
         break;
     case SV_COMMAND_DISCARD_STATE:
         discard(server, command, asker);

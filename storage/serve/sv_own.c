@@ -186,17 +186,14 @@ static int make_set(struct sv_server *server, struct hw_error *error)
 
 /*
  * Whoever had the LUNs meanwhile may have written: what a guest knows of them is of before, and
- * what it asked for must not follow. A front end that only waits to be started may be there, if
- * the LUNs were never this process's.
+ * what it asked for must not follow. Which guest is of before its in-flight region tells
+ * (vh_back_set_origin()); one that has none must not be there, and nothing be under way.
  */
 static bool guest_is_of_before(const struct sv_server *server)
 {
-    for (unsigned i = 0; i < server->config->disk_count; i++) {
-        bool waits;
-
-        if (server_disk_attached(server->disks[i], &waits) && (server->gave || waits))
+    for (unsigned i = 0; i < server->config->disk_count; i++)
+        if (server_disk_unmarked(server->disks[i]))
             return true;
-    }
     return server_in_flight(server);
 }
 
@@ -351,9 +348,6 @@ void server_lun_event(void *context, struct sv_lun *lun, enum sv_lun_event event
         break;
     case SV_LUN_OWNED:
         owned_anew(server, i);
-        for (unsigned disk = 0; disk < server->config->disk_count; disk++)
-            if (server->disk_luns[disk] == i)
-                server_disk_owned(server->disks[disk]);
         if (notice == NULL)
             server->luns[i].owned = true;
         else

@@ -74,7 +74,7 @@ struct sv_server {
     bool lost, ordered;
     json_t *refused; /* why the LUNs were refused last; NULL: they were not */
     struct sv_gate_verdict verdict;
-    bool verdict_told;
+    bool verdict_told, was_owned;   /* by the verdict */
     bool lease_was_over;            /* by the verdict */
     struct sv_gate_verdict told;    /* the one that was told last */
     struct server_order owning;     /* acquire, hand-over, release */
@@ -83,6 +83,7 @@ struct sv_server {
     struct server_order verifying;
     struct sv_job drain_job; /* flush of each LUN behind a drain */
     unsigned drain_lun;
+    bool held_before_drain;
     bool drain_void; /* the drain that the job is of was given up */
     struct sv_verify verify;
     int64_t abandon_ns; /* lost: ends then; INT64_MAX: not lost */
@@ -163,14 +164,14 @@ int server_disk_new(struct sv_server *server, unsigned index, struct sv_disk **r
 void server_disk_free(struct sv_disk *disk); /* end its connections; NULL is allowed */
 /* Its LUN is laid out: what it is can be told to clients. 0, or -errno with the message. */
 int server_disk_ready(struct sv_disk *disk, struct hw_error *error);
-/* Its LUN is owned, or owned again: which guests may go on is judged anew. */
-void server_disk_owned(struct sv_disk *disk);
+/* The LUNs are owned, and which guests may go on is judged anew; or they are not any more. */
+void server_disk_owned(struct sv_disk *disk, bool owned);
 /* Hold or let pass: as the verdict says. */
 void server_disk_hold(struct sv_disk *disk, bool hold);
 /* Requests that ended without an outcome go out again. NULL is allowed. */
 void server_disk_retry(struct sv_disk *disk);
-/* Has a front end started its rings? And do requests wait in them? */
-bool server_disk_attached(const struct sv_disk *disk, bool *ret_waits);
+/* Has a front end started its rings that does not tell where its guest ran before? */
+bool server_disk_unmarked(const struct sv_disk *disk);
 /* Requests that a client waits for and that were handed to the LUN. */
 unsigned server_disk_in_flight(const struct sv_disk *disk);
 json_t *server_disk_statistics(const struct sv_disk *disk);

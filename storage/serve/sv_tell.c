@@ -100,6 +100,15 @@ static void retry(struct sv_server *server)
             server_disk_retry(server->disks[i]);
 }
 
+static void note_owned(struct sv_server *server, bool owned)
+{
+    if (owned == server->was_owned)
+        return;
+    server->was_owned = owned;
+    for (unsigned i = 0; i < server->config->disk_count; i++)
+        server_disk_owned(server->disks[i], owned);
+}
+
 void server_judge(struct sv_server *server)
 {
     struct sv_gate_facts now;
@@ -107,6 +116,7 @@ void server_judge(struct sv_server *server)
     if (server->ended) /* LUNs are being closed */
         return;
     now = facts(server);
+    note_owned(server, now.owned);
     server->lease_was_over = now.lease_over;
     server->verdict = sv_gate_judge(&now);
     for (unsigned i = 0; i < server->config->disk_count; i++)

@@ -157,37 +157,18 @@ static void start_rings(struct vh_conn *conn)
 /* Room for another front end, or none: it waits in the backlog. */
 static void listen_if_room(struct vh_back *back)
 {
-    bool room = false;
+    unsigned used = 0, good = 0;
+    bool room;
 
-    for (unsigned i = 0; back->ready && i < VH_CLIENTS; i++)
-        room = room || !back->conns[i].used;
+    for (unsigned i = 0; i < VH_CLIENTS; i++) {
+        used += back->conns[i].used;
+        good += back->conns[i].used && !back->conns[i].stale;
+    }
+    room = back->ready && used < VH_CLIENTS && good < VH_CLIENTS_GOOD;
     if (room == back->listening)
         return;
     back->listening = room;
     back_watch(back, back->listener, room ? POLLIN : 0);
-}
-
-static bool may_run(struct vh_conn *conn)
-{
-    struct vh_back *back = conn->back;
-
-    if (conn->stale || back->origin.lun == 0 ||
-        vh_inflight_goes_on(&conn->inflight, back->origin.lun, back->origin.now,
-                            back->origin.since))
-        return !conn->stale;
-    conn->stale = true;
-    back->callbacks.tell(
-        back->callbacks.context, true,
-        "its guest ran before another node had the LUN, or on another LUN: it gets "
-        "its disk no more; end that guest, and start it anew");
-    return false;
-}
-
-void vh_back_set_origin(struct vh_back *back, const struct vh_back_origin *origin)
-{
-    back->origin = *origin;
-    if (back->active != NULL && back->active->fd >= 0)
-        (void)may_run(back->active);
 }
 
 void back_settle(struct vh_back *back)
@@ -202,7 +183,7 @@ void back_settle(struct vh_back *back)
             recycle(conn);
     }
     for (unsigned i = 0; back->active == NULL && i < VH_CLIENTS; i++)
-        if (back_wants_to_run(&back->conns[i]) && may_run(&back->conns[i]))
+        if (back_wants_to_run(&back->conns[i]) && back_may_run(&back->conns[i]))
             back->active = &back->conns[i];
     if (back->active != NULL)
         start_rings(back->active);
@@ -395,5 +376,9 @@ void vh_back_flush(struct vh_back *back)
 
 unsigned vh_back_in_flight(const struct vh_back *back)
 {
-    return back->conns[0].outstanding + back->conns[1].outstanding;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < VH_CLIENTS; i++)
+        count += back->conns[i].outstanding;
+    return count;
 }

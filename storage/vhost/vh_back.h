@@ -49,8 +49,10 @@ struct vh_back_callbacks {
 struct vh_back_stats {
     uint64_t requests, bytes_read, bytes_written, refused;
     unsigned clients, in_flight;
-    bool running; /* rings of a front end are started */
-    bool waiting; /* and hold requests that were not taken */
+    bool running;   /* rings of a front end are started */
+    bool waiting;   /* and hold requests that were not taken */
+    bool unmarked;  /* and nothing tells of the guest where it ran (vh_back_set_origin()) */
+    unsigned stale; /* front ends whose guests ran elsewhere */
 };
 
 /*
@@ -65,17 +67,17 @@ void vh_back_free(struct vh_back *back);
 /* What the device is; from now on front ends are talked to. Held at first. */
 void vh_back_ready(struct vh_back *back, const struct vh_blk_device *device);
 /*
- * Which LUN the disk is on (a hash of its name), the sequence of the ownership record under which
- * it is served now, and that of the last record which was not this node's own. A guest that keeps
- * an in-flight region ran under a record that stands there: of another LUN, or up to `since`, and
- * it is of before another node had the LUN. What it knows of the disk is stale: its rings are not
- * started, and that is told.
+ * On which LUN the disk is (a hash of its name), and in which line of its ownership records: the
+ * line is another one when another node, or a tool, had the LUN in between. A guest that keeps an
+ * in-flight region ran where that says; if it is elsewhere, what it knows of the disk is stale: its
+ * rings are not started, that is told, and another front end may run.
  */
 struct vh_back_origin {
-    uint64_t lun, now, since;
+    uint64_t lun, line;
 };
 
-/* Set it, before vh_back_ready() and with each ownership. Without it every guest may run. */
+/* Set it with each ownership; NULL when that ends: who starts its rings then is judged with the
+ * next one. Without it every guest may run. */
 void vh_back_set_origin(struct vh_back *back, const struct vh_back_origin *origin);
 /* While held no request is taken out of a ring; they wait there, and nothing fails. */
 void vh_back_hold(struct vh_back *back, bool hold);

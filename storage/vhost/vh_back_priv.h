@@ -10,7 +10,8 @@
 #include "storage/vhost/vh_msg.h"
 
 enum {
-    VH_CLIENTS = 2,
+    VH_CLIENTS = 4,          /* at once, and of them */
+    VH_CLIENTS_GOOD = 2,     /* that may run */
     BACK_TURN_MESSAGES = 64, /* of one connection, before the owner's loop turns again */
 };
 
@@ -101,6 +102,8 @@ int back_set_mem_table(struct vh_conn *conn, struct vh_msg *msg);
 int back_set_log_base(struct vh_conn *conn, struct vh_msg *msg);
 int back_get_inflight(struct vh_conn *conn, const struct vh_msg *msg);
 int back_set_inflight(struct vh_conn *conn, struct vh_msg *msg);
+/* Its guest is not of another line of the LUN than this one (vh_back_set_origin()). */
+bool back_may_run(struct vh_conn *conn);
 
 /* --- vh_back_ring.c --- */
 

@@ -282,9 +282,12 @@ struct vh_back_stats vh_back_stats(const struct vh_back *back)
     struct vh_back_stats stats = back->stats;
 
     stats.in_flight = vh_back_in_flight(back);
-    for (unsigned i = 0; i < VH_CLIENTS; i++)
+    for (unsigned i = 0; i < VH_CLIENTS; i++) {
         stats.clients += back->conns[i].fd >= 0;
+        stats.stale += back->conns[i].fd >= 0 && back->conns[i].stale;
+    }
     stats.running = back->active != NULL && back_wants_to_run(back->active);
     stats.waiting = stats.running && has_waiting(back->active);
+    stats.unmarked = stats.running && back->active->inflight.origin == NULL;
     return stats;
 }

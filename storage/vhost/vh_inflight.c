@@ -86,21 +86,17 @@ struct vh_inflight_queue *vh_inflight_queue(const struct vh_inflight *inflight, 
     return (void *)(inflight->shared.first + i * queue_bytes(inflight->queue_size));
 }
 
-bool vh_inflight_goes_on(const struct vh_inflight *inflight, uint64_t lun, uint64_t now,
-                         uint64_t since)
+bool vh_inflight_goes_on(const struct vh_inflight *inflight, uint64_t lun, uint64_t line)
 {
     struct vh_inflight_origin *ran = inflight->origin;
-    uint64_t sequence;
 
     if (ran == NULL)
         return true;
-    sequence = __atomic_load_n(&ran->sequence, __ATOMIC_RELAXED);
-    if (__atomic_load_n(&ran->magic, __ATOMIC_ACQUIRE) == VH_INFLIGHT_ORIGIN_MAGIC &&
-        (__atomic_load_n(&ran->lun, __ATOMIC_RELAXED) != lun || sequence <= since ||
-         sequence > now))
-        return false;
+    if (__atomic_load_n(&ran->magic, __ATOMIC_ACQUIRE) == VH_INFLIGHT_ORIGIN_MAGIC)
+        return __atomic_load_n(&ran->lun, __ATOMIC_RELAXED) == lun &&
+               __atomic_load_n(&ran->line, __ATOMIC_RELAXED) == line;
     __atomic_store_n(&ran->lun, lun, __ATOMIC_RELAXED);
-    __atomic_store_n(&ran->sequence, now, __ATOMIC_RELAXED);
+    __atomic_store_n(&ran->line, line, __ATOMIC_RELAXED);
     __atomic_store_n(&ran->magic, VH_INFLIGHT_ORIGIN_MAGIC, __ATOMIC_RELEASE);
     return true;
 }

@@ -32,14 +32,14 @@ struct vh_inflight_queue {
 };
 
 /*
- * Behind the queues of a region that this server made: for which LUN the guest ran last, and at
- * which place in the line of the LUN's ownership records. All zero: it never ran. For hawser-lun
- * alone; the protocol knows nothing of it, and a region without room for it has none.
+ * Behind the queues of a region that this server made: on which LUN the guest ran, and in which
+ * line of the LUN's ownership records. All zero: it never ran. For hawser-lun alone; the protocol
+ * knows nothing of it, and a region without room for it has none.
  */
 struct vh_inflight_origin {
     uint64_t magic; /* VH_INFLIGHT_ORIGIN_MAGIC, written last */
     uint64_t lun;   /* a hash of its name */
-    uint64_t sequence;
+    uint64_t line;
 };
 
 #define VH_INFLIGHT_ORIGIN_MAGIC UINT64_C(0x6e696769724f7768)
@@ -66,12 +66,10 @@ void vh_inflight_unmap(struct vh_inflight *inflight);
 struct vh_inflight_queue *vh_inflight_queue(const struct vh_inflight *inflight, unsigned i);
 
 /*
- * Did the guest run last on this LUN, under a record behind `since` and up to `now` (see
- * vh_back_set_origin())? Then, and if it never ran, it runs now, and that is kept there: true. True
- * as well for a region without room for it.
+ * Did the guest run on this LUN and in this line (see vh_back_set_origin())? If it never ran, it
+ * does now, and that is kept there: true. True as well for a region without room for it.
  */
-bool vh_inflight_goes_on(const struct vh_inflight *inflight, uint64_t lun, uint64_t now,
-                         uint64_t since);
+bool vh_inflight_goes_on(const struct vh_inflight *inflight, uint64_t lun, uint64_t line);
 
 /* A head was taken; `counter` counts them, in order. */
 void vh_inflight_take(struct vh_inflight_queue *queue, uint16_t head, uint64_t counter);

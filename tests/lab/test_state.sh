@@ -82,13 +82,17 @@ saved_meanwhile()
     tap_check "the state that was there is given up, as was ordered at the start" wait_until 10 status_is '.gate + " " + ."saved-state".state' 'open consumed'
     tap_check "and the disk served" drive
     tap_check "the LUN is released" ask '{"command":"release"}'
+    # shellcheck disable=SC2046
+    ns_run n2 "$HAWSER" lun claim "$(url 1)" $(as 2 32) >/dev/null 2>&1
     slot 0 committed 20
     slot 1 consumed 19
     dd if=/dev/urandom of=disk1 bs=1M seek=2 count=1 conv=notrunc status=none # what the other node wrote
+    # shellcheck disable=SC2046
+    ns_run n2 "$HAWSER" lun release "$(url 1)" $(as 2 48) >/dev/null 2>&1
     before=$(disk_sum)
     opened=$(grep -c '^gate: gate open' lun.out)
     net_cut n1
-    timeout 60 "$LAB_BIN/ask" "$PWD/control.sock" '{"command":"acquire","generation":32}' >acquire.out &
+    timeout 60 "$LAB_BIN/ask" "$PWD/control.sock" '{"command":"acquire","generation":64}' >acquire.out &
     local acquire=$!
     (drive) >/dev/null 2>&1 &
     local guest=$!
@@ -111,7 +115,7 @@ saved_meanwhile()
 unreadable()
 {
     start
-    ask '{"command":"acquire","generation":48}'
+    ask '{"command":"acquire","generation":112}'
     tap_check "with a saved state given up the disk is open" wait_until 10 status_is '.gate' open
     shim_set sync_fails=1
     timeout 60 "$LAB_BIN/vhdrive" "$PWD/state.sock" "$STATE_SECTORS" >/dev/null 2>&1 # what it writes is no header
@@ -133,7 +137,7 @@ drains()
     start
     tap_is "what is not owned cannot be drained" "$(answers .error.reason '{"command":"drain"}')" 'are not owned: nothing can be flushed'
     ask '{"command":"open"}'
-    ask '{"command":"acquire","generation":64}'
+    ask '{"command":"acquire","generation":128}'
     wait_until 10 status_is '.gate' open
     net_cut n1
     (drive) >/dev/null 2>&1 &
@@ -149,7 +153,7 @@ drains()
     timeout 60 "$LAB_BIN/ask" "$PWD/control.sock" '{"command":"drain"}' >drain.out &
     drain=$!
     # shellcheck disable=SC2046
-    ns_run n2 "$HAWSER" lun takeover "$(url 1)" $(as 2 80) >/dev/null 2>&1
+    ns_run n2 "$HAWSER" lun takeover "$(url 1)" $(as 2 144) >/dev/null 2>&1
     net_heal n1
     wait "$drain"
     tap_is "the LUN is lost meanwhile: it ends" "$(jq -r .error.reason drain.out)" 'were lost to another owner: what is in flight never ends'
@@ -162,9 +166,9 @@ drains()
 unconfirmed()
 {
     # shellcheck disable=SC2046
-    ns_run n2 "$HAWSER" lun release "$(url 1)" $(as 2 96) >/dev/null 2>&1
+    ns_run n2 "$HAWSER" lun release "$(url 1)" $(as 2 160) >/dev/null 2>&1
     start --lease storage
-    ask '{"command":"acquire","generation":112}'
+    ask '{"command":"acquire","generation":176}'
     tap_check "under a storage lease the disk is open" wait_until 10 status_is '.gate' open
     kill -STOP "$TGT_PID"
     tap_check "the target hangs: the lease is over, and that is told" wait_until 10 grep -q '^gate: gate hold, reason lease' lun.out

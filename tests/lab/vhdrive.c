@@ -114,6 +114,7 @@ static void move_all(struct play *play, enum vh_blk_type type, uint8_t *memory)
 
 static void set_up(struct play *play, const char *path)
 {
+    int rc;
     const struct vh_drive_callbacks callbacks = { .watch = watch, .state = state, .context = play };
     struct vh_drive_region region = { .bytes = MEMORY };
 
@@ -126,7 +127,11 @@ static void set_up(struct play *play, const char *path)
     region.address = play->memory;
     region.fd = play->memory_fd;
     require(vh_drive_new(QUEUE, &region, 1, &callbacks, &play->drive) == 0, "there is a driver");
-    require(vh_drive_connect(play->drive, path) == 0, "the server answers");
+    rc = vh_drive_connect(play->drive, path);
+    if (rc < 0) {
+        fprintf(stderr, "vhdrive: cannot connect: %s\n", strerror(-rc));
+        exit(1);
+    }
     require(watch_loop_until(&play->loop, is_up, play), "the server takes the rings");
 }
 

@@ -21,6 +21,7 @@ static struct sto_record a_record(uint64_t sequence)
                                  .handover_node = 7,
                                  .generation = 0x1234,
                                  .sequence = sequence,
+                                 .line = 0x1122334455667788,
                                  .deadman_ms = 6000,
                                  .store_ms = 7000,
                                  .written_s = 1700000000 };
@@ -56,6 +57,7 @@ static void comes_back_as_written(void)
     sto_record_encode(&record, sector);
     CU_ASSERT_EQUAL(sto_record_decode(sector, &back), 0);
     CU_ASSERT_EQUAL(back.state, record.state);
+    CU_ASSERT_EQUAL(back.line, record.line);
     CU_ASSERT_EQUAL(memcmp(back.cluster_uuid, record.cluster_uuid, 16), 0);
     CU_ASSERT_EQUAL(memcmp(back.vm_uuid, record.vm_uuid, 16), 0);
     CU_ASSERT_EQUAL(memcmp(back.boot_id, record.boot_id, 16), 0);
@@ -200,39 +202,6 @@ static void keeps_a_history(void)
     CU_ASSERT_EQUAL(sto_record_ring_offset(64), STO_RECORD_RING_OFFSET);
 }
 
-static void of_node(uint64_t sequence, uint16_t node, struct sto_record *ret_record)
-{
-    uint8_t *at = area + sto_record_ring_offset(sequence);
-
-    put(sto_record_ring_offset(sequence), sequence);
-    CU_ASSERT_EQUAL(sto_record_decode(at, ret_record), 0);
-    ret_record->node = node;
-    sto_record_encode(ret_record, at);
-}
-
-/* How far back the records are one node's. */
-static void knows_whose_they_are(void)
-{
-    struct sto_record newest, past;
-
-    memset(area, 0, sizeof(area));
-    for (uint64_t sequence = 1; sequence < 8; sequence++)
-        of_node(sequence, sequence == 5 ? 9 : 4, &past);
-    of_node(8, 4, &newest);
-    memset(area + sto_record_ring_offset(8), 0, STO_RECORD_BYTES); /* it is not in the ring yet */
-    CU_ASSERT_EQUAL(sto_record_since(area, sizeof(area), &newest, newest.cluster_uuid, 4), 5);
-    CU_ASSERT_EQUAL(sto_record_since(area, sizeof(area), &newest, newest.cluster_uuid, 9), 8);
-    memset(area + sto_record_ring_offset(7), 0, STO_RECORD_BYTES); /* missing: whose was it? */
-    CU_ASSERT_EQUAL(sto_record_since(area, sizeof(area), &newest, newest.cluster_uuid, 4), 7);
-    of_node(7, 4, &past);
-    past.cluster_uuid[0] ^= 1;
-    sto_record_encode(&past, area + sto_record_ring_offset(7));
-    CU_ASSERT_EQUAL(sto_record_since(area, sizeof(area), &newest, newest.cluster_uuid, 4), 7);
-    for (uint64_t sequence = 1; sequence <= 100; sequence++)
-        of_node(sequence, 4, &past);
-    CU_ASSERT_EQUAL(sto_record_since(area, sizeof(area), &past, past.cluster_uuid, 4), 36);
-}
-
 const struct unit_case unit_cases[] = {
     { "comes back as written", comes_back_as_written },
     { "every flipped bit is seen", refuses_damage },
@@ -240,6 +209,5 @@ const struct unit_case unit_cases[] = {
     { "the newer valid copy counts", chooses_the_newer_copy },
     { "newer versions, cut areas, copies that differ", refuses_newer_versions },
     { "history", keeps_a_history },
-    { "how far back it is one node's", knows_whose_they_are },
     { 0 },
 };

@@ -27,6 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "storage/sto_pr.h"
 #include "tests/unit/lun_file.h"
 #include "tests/unit/unit.h"
 
@@ -189,6 +190,22 @@ static int listen_unix(struct sockaddr_un *address, socklen_t bytes)
     return fd;
 }
 
+/* As many keys as an answer may hold, the greatest first. */
+static int reads_all_keys(void)
+{
+    static uint8_t answer[8 + 8 * STO_PR_KEYS];
+    static struct sto_pr_keys keys;
+
+    answer[6] = (8 * STO_PR_KEYS) >> 8, answer[7] = (8 * STO_PR_KEYS) & 0xff;
+    for (unsigned i = 0; i < STO_PR_KEYS; i++)
+        answer[8 + 8 * i] = 1, answer[8 + 8 * i + 6] = (uint8_t)((STO_PR_KEYS - i) >> 8),
+                       answer[8 + 8 * i + 7] = (uint8_t)(STO_PR_KEYS - i);
+    if (sto_pr_decode_keys(answer, sizeof(answer), &keys) < 0 || keys.count != STO_PR_KEYS ||
+        keys.keys[0] > keys.keys[1])
+        return EBADMSG;
+    return DONE;
+}
+
 static void stays_in(void)
 {
     static const struct {
@@ -226,6 +243,7 @@ static void stays_in(void)
     fds[3] = listen_unix(&abstract_address, abstract_bytes);
     CU_ASSERT_EQUAL(chmod(path_address.sun_path, 0666), 0); /* not its rights keep it out */
     CU_ASSERT_EQUAL(locked_in(to_its_portal, &reach), DONE);
+    CU_ASSERT_EQUAL(locked_in(reads_all_keys, &reach), DONE);
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const int how = locked_in(rows[i].try, &reach);
         const bool out = how == DONE && !(rows[i].by_landlock && !reach.tcp);

@@ -418,27 +418,23 @@ static void comes_back_at(const struct vh_back_origin *origin)
     player_connect(&one);
 }
 
-/* A guest goes on where it ran last; not if another node had the LUN meanwhile, or on another LUN.
- */
+/* A guest goes on where it ran; not if another node had the LUN meanwhile, or on another LUN. */
 static void knows_its_guest(void)
 {
     begin();
-    vh_back_set_origin(back, &(struct vh_back_origin) { .lun = 7, .now = 10, .since = 3 });
+    vh_back_set_origin(back, &(struct vh_back_origin) { .lun = 7, .line = 3 });
     player_connect(&one);
     answer_later = true;
     submit(&one, 0, VH_BLK_OUT, 1, 512);
     CU_ASSERT_TRUE(wait_held(1));
-    comes_back_at(&(struct vh_back_origin) { .lun = 7, .now = 12, .since = 9 });
+    comes_back_at(&(struct vh_back_origin) { .lun = 7, .line = 3 });
     CU_ASSERT_TRUE(wait_held(1)); /* nobody else had it since */
-    /* proven anew under a later record: that is where it ran */
-    vh_back_set_origin(back, &(struct vh_back_origin) { .lun = 7, .now = 14, .since = 9 });
-    comes_back_at(&(struct vh_back_origin) { .lun = 7, .now = 15, .since = 13 });
-    CU_ASSERT_TRUE(wait_held(1));
-    comes_back_at(&(struct vh_back_origin) { .lun = 7, .now = 17, .since = 15 });
+    comes_back_at(&(struct vh_back_origin) { .lun = 7, .line = 4 });
     settle();
     CU_ASSERT_EQUAL(requests_seen, 0);
     CU_ASSERT_PTR_NOT_NULL(strstr(told_text, "end that guest"));
     CU_ASSERT_FALSE(vh_back_stats(back).running);
+    CU_ASSERT_EQUAL(vh_back_stats(back).stale, 1);
     answer_later = false;
     player_new(&two); /* another one may */
     player_connect(&two);
@@ -446,14 +442,49 @@ static void knows_its_guest(void)
     CU_ASSERT_TRUE(wait_done(&two, 1));
     player_end(&two);
     settle();
+    requests_seen = held_count = 0;
     vh_back_free(back);
     CU_ASSERT_TRUE(watch_loop_until(&loop, is_down, &one));
     start_back(); /* of another LUN */
-    vh_back_set_origin(back, &(struct vh_back_origin) { .lun = 8, .now = 15, .since = 3 });
+    vh_back_set_origin(back, &(struct vh_back_origin) { .lun = 8, .line = 3 });
     player_connect(&one);
     settle();
-    CU_ASSERT_EQUAL(requests_seen, 1);
+    CU_ASSERT_EQUAL(requests_seen, 0);
     CU_ASSERT_EQUAL(one.done, 0);
+    vh_back_free(back);
+    CU_ASSERT_TRUE(watch_loop_until(&loop, is_down, &one));
+    start_back(); /* its own: being refused has changed nothing */
+    vh_back_set_origin(back, &(struct vh_back_origin) { .lun = 7, .line = 3 });
+    player_connect(&one);
+    CU_ASSERT_TRUE(wait_done(&one, 1));
+    end();
+}
+
+/* While nobody owns the LUN a guest is not marked: it is judged when somebody does. */
+static void judges_when_owned(void)
+{
+    begin();
+    vh_back_set_origin(back, &(struct vh_back_origin) { .lun = 7, .line = 3 });
+    vh_back_hold(back, true);
+    vh_back_set_origin(back, NULL); /* given up */
+    player_connect(&one);
+    submit(&one, 0, VH_BLK_OUT, 1, 512);
+    settle();
+    CU_ASSERT_TRUE(vh_back_stats(back).waiting);
+    vh_back_set_origin(back, &(struct vh_back_origin) { .lun = 7, .line = 4 });
+    vh_back_hold(back, false);
+    vh_back_flush(back);
+    CU_ASSERT_TRUE(wait_done(&one, 1)); /* it is of now */
+    vh_back_hold(back, true);
+    vh_back_set_origin(back, NULL);
+    submit(&one, 1, VH_BLK_OUT, 1, 512);
+    vh_back_set_origin(back, &(struct vh_back_origin) { .lun = 7, .line = 5 });
+    vh_back_hold(back, false);
+    vh_back_flush(back);
+    settle();
+    CU_ASSERT_EQUAL(one.done, 1); /* it is of before */
+    CU_ASSERT_EQUAL(vh_back_stats(back).stale, 1);
+    CU_ASSERT_FALSE(vh_back_stats(back).running);
     end();
 }
 
@@ -985,6 +1016,7 @@ const struct unit_case unit_cases[] = {
     { "a held disk takes nothing, and fails nothing", holds },
     { "a back end that died is followed by one that does its requests again", comes_back },
     { "not for a guest of before another node had the LUN", knows_its_guest },
+    { "who comes while nobody owns it is judged when somebody does", judges_when_owned },
     { "of two front ends one runs; the other waits for the last request", one_runs },
     { "a signal that the kernel did not take is sent again", signals_again },
     { "a stop waits for what is out, and takes nothing new", drains },
