@@ -19,7 +19,7 @@ struct world {
     struct vmm_bus *bus;
     struct vmm_dev dev;
     bool high;
-    unsigned resets;
+    unsigned resets, changes; /* of the line */
 };
 
 static struct world w;
@@ -27,7 +27,9 @@ static struct world w;
 static void set(void *context, unsigned number, bool high)
 {
     CU_ASSERT_EQUAL(number, 1);
+    CU_ASSERT_NOT_EQUAL(w.high, high); /* told only when it changes */
     ((struct world *)context)->high = high;
+    w.changes++;
 }
 
 static void reset(void *context)
@@ -204,6 +206,33 @@ static void ports_and_memory(void)
     end();
 }
 
+/* A line costs a call into the kernel: accesses that leave it as it is cost none. */
+static void its_line_is_told_when_it_changes(void)
+{
+    begin();
+    for (unsigned i = 0; i < 8; i++) {
+        command(0xaa);
+        CU_ASSERT_EQUAL(next(), 0x55);
+    }
+    CU_ASSERT_EQUAL(w.changes, 0);
+    command(0x60);
+    data(1); /* it may interrupt */
+    CU_ASSERT_EQUAL(w.changes, 0);
+    data(0xee);
+    data(0xee);
+    CU_ASSERT_EQUAL(w.changes, 1);
+    CU_ASSERT_EQUAL(next(), 0xee);
+    CU_ASSERT_EQUAL(w.changes, 1);
+    CU_ASSERT_EQUAL(next(), 0xee);
+    CU_ASSERT_EQUAL(w.changes, 2);
+    data(0xee);
+    w.dev.ops->reset(w.dev.dev);
+    w.dev.ops->reset(w.dev.dev);
+    CU_ASSERT_EQUAL(w.changes, 4);
+    CU_ASSERT_FALSE(w.high);
+    end();
+}
+
 static void it_resets_the_machine(void)
 {
     begin();
@@ -305,6 +334,7 @@ const struct unit_case unit_cases[] = {
     { "there is no mouse", there_is_no_mouse },
     { "ports and memory", ports_and_memory },
     { "it resets the machine", it_resets_the_machine },
+    { "its line is told when it changes", its_line_is_told_when_it_changes },
     { "nobody reads", nobody_reads },
     { "its state comes back, or is refused", it_comes_back },
     { "without memory, or ports", without_memory },

@@ -20,7 +20,7 @@ struct world {
     struct vmm_dev dev;
     struct vmm_uart *uart;
     bool high, full;
-    unsigned sent, reads;
+    unsigned sent, reads, changes; /* of the line */
     uint8_t out[64];
 };
 
@@ -29,7 +29,9 @@ static struct world w;
 static void set(void *context, unsigned number, bool high)
 {
     CU_ASSERT_EQUAL(number, IRQ);
+    CU_ASSERT_NOT_EQUAL(w.high, high); /* told only when it changes */
     ((struct world *)context)->high = high;
+    w.changes++;
 }
 
 static bool transmit(void *context, uint8_t byte)
@@ -205,6 +207,29 @@ static void it_talks_to_itself(void)
     end();
 }
 
+/* A line costs a call into the kernel: accesses that leave it as it is cost none. */
+static void its_line_is_told_when_it_changes(void)
+{
+    begin();
+    for (unsigned i = 0; i < 8; i++)
+        out(0, 'x'), (void)in(5), (void)in(2), out(7, 1);
+    CU_ASSERT_EQUAL(w.changes, 0);
+    out(1, 2);
+    out(1, 2);
+    (void)in(5);
+    CU_ASSERT_EQUAL(w.changes, 1);
+    (void)in(2);
+    (void)in(2);
+    CU_ASSERT_EQUAL(w.changes, 2);
+    out(0, 'y');
+    CU_ASSERT_EQUAL(w.changes, 3);
+    w.dev.ops->reset(w.dev.dev);
+    w.dev.ops->reset(w.dev.dev);
+    CU_ASSERT_EQUAL(w.changes, 4);
+    CU_ASSERT_FALSE(w.high);
+    end();
+}
+
 /* --- its state --- */
 
 enum { BYTES = 8 + 2 + 2 * 17 };
@@ -305,6 +330,7 @@ const struct unit_case unit_cases[] = {
     { "it waits for room", it_waits_for_room },
     { "it receives", it_receives },
     { "it talks to itself", it_talks_to_itself },
+    { "its line is told when it changes", its_line_is_told_when_it_changes },
     { "its state comes back", it_comes_back },
     { "a state that cannot be", it_refuses_what_cannot_be },
     { "without memory, or ports", without_memory },

@@ -50,4 +50,13 @@ static inline void vmm_line_set(const struct vmm_line *line, bool high)
     line->set(line->context, line->number, high);
 }
 
+/* The same, told only if it is a change: `is_high` is how the line is, and then becomes. */
+static inline void vmm_line_change(const struct vmm_line *line, bool *is_high, bool high)
+{
+    if (*is_high == high)
+        return;
+    *is_high = high;
+    vmm_line_set(line, high);
+}
+
 #endif

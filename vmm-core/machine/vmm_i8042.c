@@ -58,6 +58,7 @@ enum { ID_SECOND_TRANSLATED = 0x41, SCAN_CODES_AT_RESET = 2, SCAN_CODES_MAX = 3 
 struct i8042 {
     struct vmm_bus *bus;
     struct vmm_line line;
+    bool line_is_high; /* follows from what is below */
     void (*reset)(void *context);
     void *context;
     uint8_t ram[RAM_BYTES];
@@ -72,7 +73,8 @@ struct i8042 {
 
 static void update(struct i8042 *i8042)
 {
-    vmm_line_set(&i8042->line, i8042->count > 0 && (i8042->ram[0] & CCB_IRQ) != 0);
+    vmm_line_change(&i8042->line, &i8042->line_is_high,
+                    i8042->count > 0 && (i8042->ram[0] & CCB_IRQ) != 0);
 }
 
 static void put(struct i8042 *i8042, uint8_t byte)

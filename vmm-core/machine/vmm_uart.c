@@ -32,6 +32,7 @@ struct vmm_uart {
     struct vmm_bus *bus;
     uint16_t first;
     struct vmm_line line;
+    bool line_is_high; /* follows from what is below */
     struct vmm_uart_callbacks callbacks;
     uint8_t dll, dlm, ier, fcr, lcr, mcr, scr;
     uint8_t modem;      /* MSR: lines and changes */
@@ -59,7 +60,7 @@ static uint8_t pending(const struct vmm_uart *uart)
 
 static void update(struct vmm_uart *uart)
 {
-    vmm_line_set(&uart->line, pending(uart) != IIR_NONE);
+    vmm_line_change(&uart->line, &uart->line_is_high, pending(uart) != IIR_NONE);
 }
 
 static uint8_t take(struct fifo *fifo)
