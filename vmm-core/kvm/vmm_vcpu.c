@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "vmm-core/kvm/vmm_cpuid.h"
 #include "vmm-core/kvm/vmm_kvm_priv.h"
 #include "vmm-core/kvm/vmm_vcpu_priv.h"
 
@@ -122,27 +123,25 @@ unsigned vmm_vcpu_index(const struct vmm_vcpu *vcpu)
     return vcpu->index;
 }
 
-/* What each processor has of its own: its APIC id, in the leaves that tell it. */
+/* What this processor is told of itself; the rate of its counter is known only now. */
 static int set_cpuid(const struct vmm_vcpu *vcpu)
 {
     const struct kvm_cpuid2 *offer = vcpu->kvm->cpuid;
-    const size_t bytes = sizeof(*offer) + offer->nent * sizeof(offer->entries[0]);
-    struct kvm_cpuid2 *own = malloc(bytes);
+    const int khz = ioctl(vcpu->fd, KVM_GET_TSC_KHZ, 0);
+    const struct vmm_cpuid_own own = { .apic_id = vcpu->index,
+                                       .tsc_khz = khz > 0 ? (uint32_t)khz : 0 };
+    struct kvm_cpuid2 *cpuid =
+        calloc(1, sizeof(*cpuid) + VMM_CPUID_MAX * sizeof(cpuid->entries[0]));
     int rc;
 
-    if (own == NULL)
+    if (cpuid == NULL)
         return -ENOMEM;
-    memcpy(own, offer, bytes);
-    for (unsigned i = 0; i < own->nent; i++) {
-        struct kvm_cpuid_entry2 *entry = &own->entries[i];
-
-        if (entry->function == 1)
-            entry->ebx = (entry->ebx & 0x00ffffff) | vcpu->index << 24;
-        else if (entry->function == 0xb || entry->function == 0x1f)
-            entry->edx = vcpu->index;
+    rc = vmm_cpuid_make(offer->entries, offer->nent, &own, cpuid->entries, VMM_CPUID_MAX);
+    if (rc > 0) {
+        cpuid->nent = (uint32_t)rc;
+        rc = ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid) < 0 ? -errno : 0;
     }
-    rc = ioctl(vcpu->fd, KVM_SET_CPUID2, own) < 0 ? -errno : 0;
-    free(own);
+    free(cpuid);
     return rc;
 }
 
