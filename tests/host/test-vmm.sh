@@ -65,6 +65,10 @@ tap_is "and what else its ACPI tables name" "$(grep '^@acpi' <<<"$said")" "@acpi
 @acpi QEMU0001 1
 @acpi QEMU0002 1"
 tap_is "without a complaint" "$(grep '^@complaints' <<<"$said")" "@complaints 0"
+tap_is "it knows what it runs under" "$(grep '^@hypervisor' <<<"$said")" "@hypervisor KVM"
+tap_is "whose clock it keeps time by" "$(grep '^@time' <<<"$said")" "@time kvm-clock"
+tap_is "and whose rate of the counter it takes" "$(grep '^@tsc' <<<"$said")" "@tsc 0"
+tap_is "nothing is wrong with its vector registers" "$(grep '^@xsave' <<<"$said")" "@xsave 0"
 host_run m 30 'cat /run/vmm.begin; date +%s'
 tap_check "its clock shows the time of the host" \
     between "$(head -n 1 <<<"$HOST_OUTPUT")" "$(sed -n 's/^@clock //p' <<<"$said")" "$(tail -n 1 <<<"$HOST_OUTPUT")"

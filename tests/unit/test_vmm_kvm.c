@@ -145,6 +145,52 @@ static void pauses_and_goes_on(void)
     kvm_guest_end(&guest);
 }
 
+/* mov eax,cr4; or eax,40000h (OSXSAVE); mov cr4,eax; xor ecx,ecx; xor edx,edx; mov eax,COMPONENTS;
+ * xsetbv; mov eax,0dh; xor ecx,ecx; cpuid; mov [2000h],bx; out 10h,al; jmp $ */
+static const uint8_t measures[] = {
+    0x0f, 0x20, 0xe0, 0x66, 0x0d, 0x00, 0x00, 0x04, 0x00, 0x0f, 0x22, 0xe0, 0x66, 0x31, 0xc9, 0x66,
+    0x31, 0xd2, 0x66, 0xb8, 0x00, 0x00, 0x00, 0x00, 0x0f, 0x01, 0xd1, 0x66, 0xb8, 0x0d, 0x00, 0x00,
+    0x00, 0x66, 0x31, 0xc9, 0x0f, 0xa2, 0x89, 0x1e, 0x00, 0x20, 0xe6, 0x10, 0xeb, 0xfe,
+};
+enum { COMPONENTS_AT = 20, LEGACY_AND_HEADER_BYTES = 576 };
+
+/* Where the last component ends that this vCPU can have (Intel SDM 1, 13.5); all of them in
+ * `ret_components`. */
+static uint32_t xsave_end(const struct vmm_vcpu_image *image, uint32_t *ret_components)
+{
+    const struct kvm_cpuid_entry2 *entry;
+    uint32_t end = LEGACY_AND_HEADER_BYTES;
+
+    for (entry = image->cpuid; entry < image->cpuid + image->cpuid_count; entry++)
+        if (entry->function == 0xd && entry->index == 0)
+            *ret_components = entry->eax;
+        else if (entry->function == 0xd && entry->index >= 2 && (entry->ecx & 1) == 0)
+            end = entry->ebx + entry->eax > end ? entry->ebx + entry->eax : end;
+    return end;
+}
+
+/* A guest that switches all of them on is told the size that they add up to, as kernels check. */
+static void its_vector_registers_add_up(void)
+{
+    struct vmm_vcpu_image *image = calloc(1, sizeof(*image));
+    uint32_t components = 0, bytes;
+    struct kvm_guest guest;
+    const char *what = "";
+
+    if (!kvm_guest_possible()) {
+        free(image);
+        return;
+    }
+    kvm_guest_begin(&guest, measures, sizeof(measures));
+    CU_ASSERT_EQUAL(vmm_vcpu_take(guest.vcpu, image, &what), 0);
+    bytes = xsave_end(image, &components);
+    memcpy(vmm_memory_at(&guest.memory, GUEST_CODE_AT + COMPONENTS_AT, 4), &components, 4);
+    kvm_guest_run_to(&guest, 1);
+    CU_ASSERT_EQUAL(kvm_guest_word(&guest), bytes);
+    kvm_guest_end(&guest);
+    free(image);
+}
+
 /* Bit `vector` of a register of 256 bits in the APIC's page (Intel SDM 3A, 11.4). */
 static bool apic_bit(const struct vmm_vcpu_image *image, unsigned first, unsigned vector)
 {
@@ -279,6 +325,7 @@ const struct unit_case unit_cases[] = {
     { "a guest talks", a_guest_talks },
     { "nothing is half done where it stands", nothing_is_half_done },
     { "it pauses and goes on", pauses_and_goes_on },
+    { "its vector registers add up", its_vector_registers_add_up },
     { "a message interrupts", a_message_interrupts },
     { "the clock goes on", the_clock_goes_on },
     { "what it writes is logged", logs_what_is_written },

@@ -127,6 +127,62 @@ static void time_never_goes_back(void)
     free(saved);
 }
 
+/* KVM's clock, as a guest has it: a page that KVM writes before the guest runs
+ * (virt/kvm/x86/msr.rst, MSR_KVM_SYSTEM_TIME_NEW): version, counter, time in ns, factor. */
+enum { CLOCK_MSR = 0x4b564d01, CLOCK_AT = 0x3000, CLOCK_ON = 1 };
+
+static struct kvm_msr_entry *clock_msr(struct vmm_vcpu_image *image)
+{
+    for (unsigned i = 0; i < image->msr_count; i++)
+        if (image->msrs[i].index == CLOCK_MSR)
+            return &image->msrs[i];
+    return NULL;
+}
+
+/* A whole page of the clock: its version is even and not 0, its factor not 0; its time. */
+static uint64_t clock_ns(const struct kvm_guest *guest)
+{
+    const uint32_t *page = vmm_memory_at(&guest->memory, CLOCK_AT, 32);
+    uint64_t ns;
+
+    CU_ASSERT_NOT_EQUAL(page[0], 0);
+    CU_ASSERT_EQUAL(page[0] % 2, 0);
+    CU_ASSERT_NOT_EQUAL(page[6], 0);
+    memcpy(&ns, page + 4, sizeof(ns));
+    return ns;
+}
+
+static void its_clock_goes_with_it(void)
+{
+    struct saved *saved = calloc(1, sizeof(*saved));
+    const struct vmm_kvm_shift shift = { 0 };
+    struct kvm_guest from, to;
+    const char *what = "";
+    uint64_t before;
+
+    if (!kvm_guest_possible()) {
+        free(saved);
+        return;
+    }
+    kvm_guest_begin(&from, counts, sizeof(counts));
+    save(&from, saved);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(clock_msr(&saved->image));
+    clock_msr(&saved->image)->data = CLOCK_AT | CLOCK_ON;
+    CU_ASSERT_EQUAL(vmm_vcpu_give(from.vcpu, &saved->image, &shift, &what), 0);
+    kvm_guest_run_to(&from, 1);
+    before = clock_ns(&from);
+    save(&from, saved);
+    kvm_guest_begin(&to, NULL, 0); /* with no page of before in its memory */
+    memcpy(vmm_memory_at(&to.memory, GUEST_CODE_AT, sizeof(counts)), counts, sizeof(counts));
+    CU_ASSERT_EQUAL(load(&to, saved), 0);
+    CU_ASSERT_EQUAL(clock_msr(&saved->image)->data, CLOCK_AT | CLOCK_ON);
+    kvm_guest_run_to(&to, 1);
+    CU_ASSERT_TRUE(clock_ns(&to) > before);
+    kvm_guest_end(&to);
+    kvm_guest_end(&from);
+    free(saved);
+}
+
 static void refuses_a_damaged_state(void)
 {
     struct saved *saved = calloc(1, sizeof(*saved));
@@ -157,6 +213,7 @@ static void refuses_a_damaged_state(void)
 const struct unit_case unit_cases[] = {
     { "it moves to another VM", moves_to_another_vm },
     { "its time never goes back", time_never_goes_back },
+    { "its clock goes with it", its_clock_goes_with_it },
     { "a damaged state", refuses_a_damaged_state },
     { 0 },
 };
