@@ -15,6 +15,8 @@ linux_disk()
 {
     local root=$HOSTS_DIR/linux
     mkdir -p "$root"/{bin,dev,proc,sys} "$HOSTS_DIR/tree"
+    (cd "$root" && cpio -id --quiet 'lib/modules/*/modules.*' 'lib/modules/*/virtio/*' \
+        'lib/modules/*/virtio-rng.ko' <"$HOSTS_IMAGE/base.cpio")
     cp "$(command -v busybox)" "$root/bin/"
     cp "$HOSTS_HERE/guest/vmm-init" "$root/init"
     (cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$HOSTS_DIR/tree/initrd"
@@ -64,6 +66,8 @@ tap_is "and what else its ACPI tables name" "$(grep '^@acpi' <<<"$said")" "@acpi
 @acpi PNP0C0F 4
 @acpi QEMU0001 1
 @acpi QEMU0002 1"
+tap_is "its driver gets entropy from it, by its vector" "$(grep '^@entropy' <<<"$said")" \
+    "@entropy virtio_rng.0 64 MSI"
 tap_is "without a complaint" "$(grep '^@complaints' <<<"$said")" "@complaints 0"
 tap_is "it knows what it runs under" "$(grep '^@hypervisor' <<<"$said")" "@hypervisor KVM"
 tap_is "whose clock it keeps time by" "$(grep '^@time' <<<"$said")" "@time kvm-clock"
