@@ -181,6 +181,11 @@ static void count_clients(struct cli_serve *serve, const json_t *disks)
             continue;
         if (clients > serve->told.clients && !serve->json)
             (void)fprintf(serve->call->out, "%s: a QEMU is connected\n", socket);
+        if (json_integer_value(json_object_get(disk, "stale")) > 0 && !serve->json)
+            (void)fprintf(serve->call->out,
+                          "%s: a guest on it ran before another node or a tool had the LUN: it "
+                          "gets its disk no more; end that guest, and start it anew\n",
+                          socket);
         serve->told.clients = clients;
     }
 }
@@ -311,6 +316,7 @@ void cli_serve_hear(struct cli_serve *serve)
         if (line != NULL)
             heard(serve, line);
         json_decref(line);
+        (void)fflush(serve->call->out); /* also where it is a file or a pipe */
         if (serve->control_fd < 0)
             return;
         serve->have -= bytes + 1;

@@ -218,7 +218,8 @@ struct sto_record own_next_record(const struct sto_own *own)
     if (foreign || (record.wwid[0] != '\0' && strcmp(record.wwid, own->wwid) != 0))
         memset(record.vm_uuid, 0, 16); /* forced: what VM that was says nothing of this LUN */
     if (foreign || own->config.new_line || record.line == 0 || record.node != own->config.node) {
-        record.line = own->config.line + record.sequence + 1;
+        /* a layout made anew counts its records from 1 again; generations only rise */
+        record.line = own->config.line + ((uint64_t)own->generation << 32) + record.sequence + 1;
         record.line += record.line == 0;
     }
     record.state = STO_RECORD_OWNED;

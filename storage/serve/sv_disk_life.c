@@ -110,12 +110,24 @@ static void name(const struct sto_facts *facts, char id[VH_BLK_ID_BYTES])
            bytes > VH_BLK_ID_BYTES ? VH_BLK_ID_BYTES : bytes);
 }
 
+/* Of all LUNs together: a guest has all of its disks, or none. */
+static uint64_t server_line(const struct sv_server *server)
+{
+    uint64_t lines[SV_DISKS] = { 0 };
+
+    for (unsigned i = 0; i < server->lun_count; i++) {
+        const struct sto_owner *owner = sv_lun_owner(server->luns[i].lun);
+
+        lines[i] = owner == NULL ? 0 : sto_owner_line(owner);
+    }
+    return XXH3_64bits(lines, sizeof(lines));
+}
+
 void server_disk_owned(struct sv_disk *disk, bool owned)
 {
     const char *wwid = sv_lun_wwid(disk->lun);
-    const struct sto_owner *owner = sv_lun_owner(disk->lun);
     const struct vh_back_origin origin = { .lun = XXH3_64bits(wwid, strlen(wwid)),
-                                           .line = owner == NULL ? 0 : sto_owner_line(owner) };
+                                           .line = server_line(disk->server) };
 
     vh_back_set_origin(disk->back, owned ? &origin : NULL);
 }

@@ -42,6 +42,9 @@ void sv_lun_free(struct sv_lun *lun);
 
 /* Ask what it is: SV_LUN_KNOWN or SV_LUN_FAILED follows. */
 void sv_lun_look(struct sv_lun *lun);
+/* It is owned anew: others may have laid it out. Its layout is read again, and must be what it was
+ * (SV_LUN_LAID, or SV_LUN_FAILED). */
+void sv_lun_owned_anew(struct sv_lun *lun);
 /* Is it owned by reservation? A file is not: sv_lun_open_plain() opens its gate. */
 bool sv_lun_reserves(const struct sv_lun *lun);
 /* A file: SV_LUN_OWNED, SV_LUN_LAID and an open gate follow. */

@@ -213,16 +213,33 @@ static bool may_discard(const struct sv_lun *lun)
            (meta.probe_bits & bits) == STO_PROBE_DONE && sto_lun_facts(lun->lun)->unmap;
 }
 
+static bool same_window(const struct sto_window *left, const struct sto_window *right)
+{
+    return left->offset_bytes == right->offset_bytes && left->size_bytes == right->size_bytes;
+}
+
+void sv_lun_owned_anew(struct sv_lun *lun)
+{
+    lun->laid = false;
+}
+
 static void parse(struct sv_lun *lun)
 {
     struct hw_error error = { 0 };
+    struct sto_layout layout = { 0 };
 
-    if (parse_edges(lun, &lun->layout, &error) < 0) {
+    if (parse_edges(lun, &layout, &error) == 0 && lun->laid_before &&
+        (!same_window(&layout.disk, &lun->layout.disk) ||
+         !same_window(&layout.state, &lun->layout.state) || may_discard(lun) != lun->may_discard))
+        (void)hw_error_set(&error, HW_ERROR_REFUSED, ESTALE, sto_lun_name(lun->lun),
+                           "was laid out anew since it was served here", "start this process anew");
+    if (error.kind != HW_ERROR_NONE) {
         lun_tell(lun, SV_LUN_FAILED, NULL, &error);
         return;
     }
+    lun->layout = layout;
     lun->may_discard = may_discard(lun);
-    lun->laid = true;
+    lun->laid = lun->laid_before = true;
     lun_tell(lun, SV_LUN_LAID, NULL, NULL);
 }
 

@@ -20,7 +20,7 @@ struct sv_lun {
     int64_t name_end_ns;      /* and until then; 0: never yet */
     bool read_only;           /* told by the look */
     char wwid[sizeof(((struct sto_facts *)0)->wwid)]; /* known also while the size is not */
-    bool want_layout, laid;
+    bool want_layout, laid, laid_before;
     struct sto_layout layout;
     struct sto_op op; /* the look's login */
     struct sv_job job;

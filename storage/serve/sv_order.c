@@ -338,6 +338,7 @@ void server_order(void *context, const struct sv_command *command, struct sv_ask
     case SV_COMMAND_OPEN:
         if (command->kind == SV_COMMAND_OPEN)
             give_up_drain(server, "drain", "\"open\" came before it was done", "drain again");
+        server->held_before_drain = command->kind == SV_COMMAND_HOLD; /* whatever becomes of it */
         set_ordered(server, command->kind == SV_COMMAND_HOLD);
         answer(server, &asker, server_status(server));
         break;

@@ -331,7 +331,11 @@ static bool holds_state(const struct sv_server *server, const struct sv_lun *lun
  * of it. Not if it was only suspended: then nobody did. */
 static void owned_anew(struct sv_server *server, unsigned lun)
 {
-    if (!server->luns[lun].owned && holds_state(server, server->luns[lun].lun))
+    if (server->luns[lun].owned)
+        return;
+    server->luns[lun].laid = false;
+    sv_lun_owned_anew(server->luns[lun].lun);
+    if (holds_state(server, server->luns[lun].lun))
         sv_saved_forget(&server->saved);
 }
 

@@ -100,7 +100,7 @@ static int listen_at(int fd, const char *path, int type, uid_t uid, unsigned *re
         rc = chown(name, uid, (gid_t)-1);
     if (rc == 0)
         rc = listen(fd, BACKLOG);
-    if (rc == 0 && ret_filled != NULL)
+    if (rc == 0 && ret_filled != NULL && strcmp(name, path) != 0)
         fill(&address, type, ret_filled);
     if (rc == 0 && strcmp(name, path) != 0)
         rc = rename(name, path);
@@ -136,6 +136,7 @@ int sv_socket_listen(const char *path, int type, uid_t uid, int *ret_fd, struct 
 int sv_socket_listen_full(const char *path, int type, uid_t uid, int *ret_fd, unsigned *ret_filled,
                           struct hw_error *error)
 {
+    *ret_filled = 0;
     return listen_if_free(path, type, uid, ret_fd, ret_filled, error);
 }
 

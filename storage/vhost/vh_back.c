@@ -183,8 +183,10 @@ void back_settle(struct vh_back *back)
             recycle(conn);
     }
     for (unsigned i = 0; back->active == NULL && i < VH_CLIENTS; i++)
-        if (back_wants_to_run(&back->conns[i]) && back_may_run(&back->conns[i]))
+        if (back_wants_to_run(&back->conns[i]) && back_may_run(&back->conns[i])) {
             back->active = &back->conns[i];
+            (void)back_may_run(back->active); /* it is marked: it runs */
+        }
     if (back->active != NULL)
         start_rings(back->active);
     listen_if_room(back);

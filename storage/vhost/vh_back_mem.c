@@ -124,7 +124,6 @@ int back_set_inflight(struct vh_conn *conn, struct vh_msg *msg)
         vh_inflight_map(&conn->inflight, fd, vh_msg_get_u64(msg, 8), vh_msg_get_u64(msg, 0),
                         vh_msg_get_u16(msg, 16), vh_msg_get_u16(msg, 18)) < 0)
         return -EPROTO;
-    conn->stale = false; /* a guest that was reset brings another */
     return 0;
 }
 
@@ -133,12 +132,14 @@ bool back_may_run(struct vh_conn *conn)
     struct vh_back *back = conn->back;
 
     if (conn->stale || back->origin.lun == 0 ||
-        vh_inflight_goes_on(&conn->inflight, back->origin.lun, back->origin.line))
+        vh_inflight_goes_on(&conn->inflight, back->origin.lun, back->origin.line,
+                            conn == back->active))
         return !conn->stale;
     conn->stale = true;
-    back->callbacks.tell(back->callbacks.context, true,
-                         "its guest ran before another node had the LUN, or on another LUN: it "
-                         "gets its disk no more; end that guest, and start it anew");
+    back->callbacks.tell(
+        back->callbacks.context, true,
+        "its guest ran before another node or a tool had the LUN, or on "
+        "another LUN: it gets its disk no more; end that guest, and start it anew");
     return false;
 }
 

@@ -86,7 +86,7 @@ struct vh_inflight_queue *vh_inflight_queue(const struct vh_inflight *inflight, 
     return (void *)(inflight->shared.first + i * queue_bytes(inflight->queue_size));
 }
 
-bool vh_inflight_goes_on(const struct vh_inflight *inflight, uint64_t lun, uint64_t line)
+bool vh_inflight_goes_on(const struct vh_inflight *inflight, uint64_t lun, uint64_t line, bool runs)
 {
     struct vh_inflight_origin *ran = inflight->origin;
 
@@ -95,6 +95,8 @@ bool vh_inflight_goes_on(const struct vh_inflight *inflight, uint64_t lun, uint6
     if (__atomic_load_n(&ran->magic, __ATOMIC_ACQUIRE) == VH_INFLIGHT_ORIGIN_MAGIC)
         return __atomic_load_n(&ran->lun, __ATOMIC_RELAXED) == lun &&
                __atomic_load_n(&ran->line, __ATOMIC_RELAXED) == line;
+    if (!runs)
+        return true;
     __atomic_store_n(&ran->lun, lun, __ATOMIC_RELAXED);
     __atomic_store_n(&ran->line, line, __ATOMIC_RELAXED);
     __atomic_store_n(&ran->magic, VH_INFLIGHT_ORIGIN_MAGIC, __ATOMIC_RELEASE);

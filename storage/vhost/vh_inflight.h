@@ -42,7 +42,7 @@ struct vh_inflight_origin {
     uint64_t line;
 };
 
-#define VH_INFLIGHT_ORIGIN_MAGIC UINT64_C(0x6e696769724f7768)
+#define VH_INFLIGHT_ORIGIN_MAGIC UINT64_C(0x326e696769724f77)
 
 struct vh_inflight {
     struct vh_shared shared;           /* map NULL: none */
@@ -66,10 +66,11 @@ void vh_inflight_unmap(struct vh_inflight *inflight);
 struct vh_inflight_queue *vh_inflight_queue(const struct vh_inflight *inflight, unsigned i);
 
 /*
- * Did the guest run on this LUN and in this line (see vh_back_set_origin())? If it never ran, it
- * does now, and that is kept there: true. True as well for a region without room for it.
+ * Did the guest run on this LUN and in this line (see vh_back_set_origin())? True as well if it
+ * never ran (`runs`: it does now, and that is kept there), and for a region without room for it.
  */
-bool vh_inflight_goes_on(const struct vh_inflight *inflight, uint64_t lun, uint64_t line);
+bool vh_inflight_goes_on(const struct vh_inflight *inflight, uint64_t lun, uint64_t line,
+                         bool runs);
 
 /* A head was taken; `counter` counts them, in order. */
 void vh_inflight_take(struct vh_inflight_queue *queue, uint16_t head, uint64_t counter);

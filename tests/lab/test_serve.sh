@@ -377,7 +377,7 @@ of_before()
         before=$(head -c 4M disk1 | tail -c 2M | sha256sum)
         serve n1 "$url" $(as 1 576)
     }
-    tap_check "another node had it: the guest of before is told of" says 'ran before another node had the LUN'
+    tap_check "another node had it: the guest of before is told of" says 'ran before another node or a tool had the LUN'
     tap_is "and writes nothing" "$(head -c 4M disk1 | tail -c 2M | sha256sum)" "$before"
     kill "$guest"
     wait "$guest" 2>/dev/null

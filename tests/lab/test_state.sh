@@ -136,7 +136,6 @@ drains()
     local drain
     start
     tap_is "what is not owned cannot be drained" "$(answers .error.reason '{"command":"drain"}')" 'are not owned: nothing can be flushed'
-    ask '{"command":"open"}'
     ask '{"command":"acquire","generation":128}'
     wait_until 10 status_is '.gate' open
     net_cut n1
