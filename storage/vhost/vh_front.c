@@ -219,6 +219,11 @@ const uint8_t *vh_front_config(const struct vh_front *front)
     return front->config;
 }
 
+bool vh_front_running(const struct vh_front *front)
+{
+    return front->running;
+}
+
 uint16_t vh_front_base(const struct vh_front *front, unsigned queue)
 {
     return front->setup.queues[queue].base;

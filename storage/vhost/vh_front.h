@@ -91,7 +91,10 @@ void vh_front_service(struct vh_front *front, int fd, short revents);
 
 uint64_t vh_front_features(const struct vh_front *front);     /* what the back end offers */
 const uint8_t *vh_front_config(const struct vh_front *front); /* VH_CONFIG_BYTES, zero-filled */
-uint16_t vh_front_base(const struct vh_front *front, unsigned queue); /* of the last stop */
+/* The rings run: started, and neither stopped nor lost since. */
+bool vh_front_running(const struct vh_front *front);
+/* Where the queue begins next: the back end's word at the stop, or the used index at the loss. */
+uint16_t vh_front_base(const struct vh_front *front, unsigned queue);
 /*
  * The last connection ended with requests in flight, at a back end that kept no record of them
  * ("Inflight I/O tracking"): each may be done or not. The rings are not set up again until

@@ -130,10 +130,11 @@ void load_go_on(struct load *load)
 
 bool load_is_over(struct load *load)
 {
-    const uint16_t base = vh_front_base(vh_drive_front(load->drive), 0);
+    const struct vh_front *front = vh_drive_front(load->drive);
+    const uint16_t base = vh_front_base(front, 0);
 
-    if (base == 0)
-        return false;
+    if (!load->stopping || vh_front_running(front))
+        return false; /* a loss on the way to it is told, and another stop follows */
     if (base != LOAD_OPS)
         load_say(load, "the back end took %u requests, %u were sent", base, LOAD_OPS);
     return true;
