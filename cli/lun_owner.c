@@ -17,7 +17,7 @@
 
 #include "storage/sto_presence.h"
 
-enum { BARRIER_MS = 15000, GRACE_MS = 10000, TELL_MS = 2000, REPEAT_MS = 10000 };
+enum { BARRIER_MS = 15000, GRACE_MS = 10000, TELL_MS = 2000 };
 
 int cli_owner_fail(const char *name, const struct cli_owner *owner, struct hw_error *error)
 {
@@ -45,17 +45,13 @@ int cli_owner_want_none(const char *name, const struct sto_pr_reservation *held,
 /* What it waits for; the same once in a while. */
 static void tell_wait(struct cli_owner *owner, const struct sto_owner_notice *notice)
 {
-    const int64_t now_ms = hw_clock_now_ms(hw_clock_boottime());
-    char text[sizeof(owner->said)];
+    char text[sizeof(owner->said.text)];
 
     (void)snprintf(text, sizeof(text), "%s%s%s", sto_own_reason_text(notice->reason),
                    notice->detail[0] != '\0' ? ": " : "", notice->detail);
-    if (strcmp(text, owner->said) == 0 && now_ms - owner->said_ms < REPEAT_MS)
-        return;
-    memcpy(owner->said, text, sizeof(text));
-    owner->said_ms = now_ms;
-    (void)fprintf(owner->err, "%s: waiting for at most %" PRId64 " s: %s\n", owner->name,
-                  owner->wait_ms / 1000, text);
+    if (!cli_said_lately(&owner->said, text))
+        (void)fprintf(owner->err, "%s: waiting for at most %" PRId64 " s: %s\n", owner->name,
+                      owner->wait_ms / 1000, text);
 }
 
 static void noticed(void *context, const struct sto_owner_notice *notice)

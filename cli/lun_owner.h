@@ -7,6 +7,7 @@
 #define CLI_LUN_OWNER_H
 
 #include "cli/lun_open.h"
+#include "cli/lun_wait.h"
 #include "storage/sto_owner.h"
 
 struct cli_owner {
@@ -20,10 +21,9 @@ struct cli_owner {
     uint64_t key;
     uint32_t generation;
     char detail[STO_DETAIL_BYTES];
-    int64_t wait_ms;                  /* the most that is waited now */
-    char said[STO_DETAIL_BYTES + 80]; /* what was waited for last, and when that was told */
-    int64_t said_ms;
-    FILE *err; /* where it is told what is waited for; NULL: nowhere */
+    int64_t wait_ms;      /* the most that is waited now */
+    struct cli_said said; /* of what was waited for */
+    FILE *err;            /* where it is told what is waited for; NULL: nowhere */
 };
 
 struct cli_owner_wish {

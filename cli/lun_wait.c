@@ -13,6 +13,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "common/hw_clock.h"
+
+enum { REPEAT_MS = 10000 };
+
 static void *tell(void *context)
 {
     struct cli_wait *wait = context;
@@ -58,4 +62,17 @@ void cli_wait_end(struct cli_wait *wait)
     (void)pthread_join(wait->thread, NULL);
     (void)close(wait->stop_fd);
     wait->started = false;
+}
+
+bool cli_said_lately(struct cli_said *said, const char *text)
+{
+    const int64_t now_ms = hw_clock_now_ms(hw_clock_boottime());
+    char cut[sizeof(said->text)];
+
+    (void)snprintf(cut, sizeof(cut), "%s", text);
+    if (strcmp(cut, said->text) == 0 && now_ms - said->at_ms < REPEAT_MS)
+        return true;
+    memcpy(said->text, cut, sizeof(cut));
+    said->at_ms = now_ms;
+    return false;
 }

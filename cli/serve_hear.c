@@ -17,8 +17,6 @@
 #include "common/hw_clock.h"
 #include "storage/sto_own.h"
 
-enum { REPEAT_MS = 10000 };
-
 int64_t cli_serve_now_ms(void)
 {
     return hw_clock_now_ms(hw_clock_boottime());
@@ -223,19 +221,13 @@ static void tell_status(struct cli_serve *serve, json_t *line)
 /* The same line over and over, as while a target is away: once in a while is enough. */
 static bool repeats(struct cli_serve *serve, const json_t *line)
 {
-    struct cli_serve_told *told = &serve->told;
     const char *reason = json_string_value(json_object_get(line, "reason"));
     const char *detail = json_string_value(json_object_get(line, "detail"));
-    char text[sizeof(told->held_up)];
-    const int64_t now = cli_serve_now_ms();
+    char text[sizeof(serve->told.held_up.text)];
 
     (void)snprintf(text, sizeof(text), "%s: %s", reason != NULL ? reason : "",
                    detail != NULL ? detail : "");
-    if (strcmp(text, told->held_up) == 0 && now - told->held_up_ms < REPEAT_MS)
-        return true;
-    memcpy(told->held_up, text, sizeof(text));
-    told->held_up_ms = now;
-    return false;
+    return cli_said_lately(&serve->told.held_up, text);
 }
 
 static void tell_event(struct cli_serve *serve, const char *event, const json_t *line)

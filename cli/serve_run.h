@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cli/lun_wait.h"
 #include "cli/serve_child.h"
 #include "common/hw_call.h"
 #include "common/hw_error.h"
@@ -21,8 +22,7 @@ struct cli_serve_told {
     char gate[16], reason[32]; /* the last verdict; "" = none yet */
     uint32_t generation;       /* owned under it; 0 = not yet */
     unsigned clients;          /* QEMUs attached to the disk */
-    char held_up[600];         /* the last line that repeats itself, and when */
-    int64_t held_up_ms;
+    struct cli_said held_up;   /* of the lines that repeat themselves */
 };
 
 struct cli_serve {

@@ -110,8 +110,7 @@ static bool try_again(const struct run *run, struct slot *slot)
     enum sto_rc rc = slot->request.op.result.rc;
     unsigned most = rc == STO_ABORTED ? STO_ABORTS_MAX - 1 : AGAIN_MAX;
 
-    if (run->rc < 0 || run->bulk->owner != NULL ||
-        (rc != STO_UNIT_ATTENTION && rc != STO_BUSY && rc != STO_ABORTED))
+    if (run->rc < 0 || run->bulk->owner != NULL || !sto_rc_passes(rc))
         return false;
     return slot->again++ < most;
 }

@@ -213,26 +213,12 @@ static void op_done(struct sto_op *op)
     request->flying = false;
     if (op->result.rc != STO_BUSY && op->result.rc != STO_ABORTED)
         gate->stats.busy_since_ns = 0;
-    switch (op->result.rc) {
-    case STO_CONFLICT:
-    case STO_UNIT_ATTENTION:
-    case STO_BUSY:
-    case STO_NOT_SENT:
-    case STO_WITHHELD:
-    case STO_UNKNOWN:
-    case STO_LOGIN_REFUSED:
+    /* aborted: "may be able to recover by trying the command again" (SPC-4 table 41) */
+    if (sto_rc_unsettled(op->result.rc) ||
+        (op->result.rc == STO_ABORTED && ++request->aborts < STO_ABORTS_MAX))
         take_back(gate, request);
-        break;
-    case STO_ABORTED: /* "may be able to recover by trying the command again" (SPC-4 table 41) */
-        if (++request->aborts < STO_ABORTS_MAX)
-            take_back(gate, request);
-        else
-            finish(gate, request);
-        break;
-    default: /* executed, or refused for a reason that the guest must see */
+    else /* executed, or refused for a reason that the guest must see */
         finish(gate, request);
-        break;
-    }
     pump(gate);
 }
 

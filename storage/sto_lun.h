@@ -80,6 +80,11 @@ enum { STO_ABORTS_MAX = 5 };
 
 /* A short name of `rc` for messages and JSON ("conflict", "unit-attention" ...). */
 const char *sto_rc_name(enum sto_rc rc);
+/* Was a request not carried out, or nobody knows whether: it may be issued again, behind a barrier
+ * where the answer is missing, and nobody must be told an error. */
+bool sto_rc_unsettled(enum sto_rc rc);
+/* Does it pass by itself? The same command may be sent again at once, within limits. */
+bool sto_rc_passes(enum sto_rc rc);
 
 enum { STO_DETAIL_BYTES = 160 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The names of outcomes, as messages and JSON have them.
+ * Outcomes: their names, as messages and JSON have them, and what they are good for.
  */
 #include "config.h"
 
@@ -44,4 +44,16 @@ const char *sto_rc_name(enum sto_rc rc)
     default:
         return "invalid";
     }
+}
+
+bool sto_rc_unsettled(enum sto_rc rc)
+{
+    return rc == STO_NOT_SENT || rc == STO_UNKNOWN || rc == STO_CONFLICT ||
+           rc == STO_UNIT_ATTENTION || rc == STO_BUSY || rc == STO_WITHHELD ||
+           rc == STO_LOGIN_REFUSED;
+}
+
+bool sto_rc_passes(enum sto_rc rc)
+{
+    return rc == STO_UNIT_ATTENTION || rc == STO_BUSY || rc == STO_ABORTED;
 }

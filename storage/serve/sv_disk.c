@@ -58,7 +58,7 @@ static void request_done(struct sto_request *sto)
         rc = STO_OK; /* no cache, nothing to flush */
     if (rc == STO_UNSUPPORTED && sto->op.kind == STO_OP_DISCARD)
         rc = STO_OK;           /* a hint that nobody takes (virtio 1.2 5.2.6.2) */
-    if (!sv_job_unsettled(rc)) /* or the guest would be told an error that is none */
+    if (!sto_rc_unsettled(rc)) /* or the guest would be told an error that is none */
         finish(request, status_of(rc), true);
     else if (request->abandoned)
         finish(request, VH_BLK_IOERR, false);

@@ -39,19 +39,14 @@ static void issue(struct sv_job *job)
         end(job, rc == -ESHUTDOWN ? STO_NOT_SENT : STO_ILLEGAL);
 }
 
-/* Only without a gate before it, which does the same with more patience. */
-static bool again(enum sto_rc rc)
-{
-    return rc == STO_UNIT_ATTENTION || rc == STO_BUSY || rc == STO_ABORTED;
-}
-
 static void step_done(struct sto_request *request)
 {
     struct sv_job *job = request->context;
     const struct sv_job_step *step = &job->steps[job->at];
     enum sto_rc rc = request->op.result.rc;
 
-    if (again(rc) && ++job->tries < TRIES) {
+    /* without a gate before it, which does the same with more patience */
+    if (sto_rc_passes(rc) && ++job->tries < TRIES) {
         issue(job);
         return;
     }
@@ -65,13 +60,6 @@ static void step_done(struct sto_request *request)
         end(job, rc);
     else
         issue(job);
-}
-
-bool sv_job_unsettled(enum sto_rc rc)
-{
-    return rc == STO_NOT_SENT || rc == STO_UNKNOWN || rc == STO_CONFLICT ||
-           rc == STO_UNIT_ATTENTION || rc == STO_BUSY || rc == STO_WITHHELD ||
-           rc == STO_LOGIN_REFUSED;
 }
 
 void sv_job_start(struct sv_job *job)

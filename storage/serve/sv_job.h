@@ -32,7 +32,7 @@ struct sv_job {
     int (*submit)(void *to, struct sto_request *request);
     void *to;
     /* called once, from service calls, when the LUN is closed, or from the start; the job may be
-     * started again inside. */
+     * started again inside. sto_rc_unsettled(): the LUN is lost, or claimed anew */
     void (*done)(struct sv_job *job, enum sto_rc rc);
     void *context;
     /* the job's own */
@@ -45,7 +45,5 @@ struct sv_job {
 /* Begin; the caller filled steps, count, submit, to, done and context. The job stays where it is
  * until done. */
 void sv_job_start(struct sv_job *job);
-/* Did it end without an outcome, since the LUN is not the process's any more, or not yet again? */
-bool sv_job_unsettled(enum sto_rc rc);
 
 #endif

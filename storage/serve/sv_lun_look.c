@@ -83,7 +83,7 @@ static void previewed(struct sv_job *job, enum sto_rc rc)
     struct sto_layout layout;
     struct hw_error error = { 0 };
     /* the sessions are gone, the LUN is another's or busy: it is read when it is owned */
-    bool good = sv_job_unsettled(rc) || rc == STO_ABORTED || sto_lun_facts(lun->lun) == NULL;
+    bool good = sto_rc_unsettled(rc) || rc == STO_ABORTED || sto_lun_facts(lun->lun) == NULL;
 
     if (!good && rc == STO_OK)
         good = parse_edges(lun, &layout, &error) == 0;
@@ -225,12 +225,13 @@ void sv_lun_owned_anew(struct sv_lun *lun)
 
 static void parse(struct sv_lun *lun)
 {
+    const bool discard = may_discard(lun);
     struct hw_error error = { 0 };
     struct sto_layout layout = { 0 };
 
     if (parse_edges(lun, &layout, &error) == 0 && lun->laid_before &&
         (!same_window(&layout.disk, &lun->layout.disk) ||
-         !same_window(&layout.state, &lun->layout.state) || may_discard(lun) != lun->may_discard))
+         !same_window(&layout.state, &lun->layout.state) || discard != lun->may_discard))
         (void)hw_error_set(&error, HW_ERROR_REFUSED, ESTALE, sto_lun_name(lun->lun),
                            "was laid out anew since it was served here", "start this process anew");
     if (error.kind != HW_ERROR_NONE) {
@@ -238,7 +239,7 @@ static void parse(struct sv_lun *lun)
         return;
     }
     lun->layout = layout;
-    lun->may_discard = may_discard(lun);
+    lun->may_discard = discard;
     lun->laid = lun->laid_before = true;
     lun_tell(lun, SV_LUN_LAID, NULL, NULL);
 }
@@ -252,7 +253,7 @@ static void edges_read(struct sv_job *job, enum sto_rc rc)
         parse(lun);
         return;
     }
-    if (sv_job_unsettled(rc)) { /* of an ownership before this one, or of none */
+    if (sto_rc_unsettled(rc)) { /* of an ownership before this one, or of none */
         if (lun->read_again)
             lun_read_layout(lun);
         return;

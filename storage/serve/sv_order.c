@@ -190,7 +190,7 @@ static void drained(struct sv_job *job, enum sto_rc rc)
         server->drain_void = false;
         return;
     }
-    if (sv_job_unsettled(rc)) /* server_check_orders() asks what became of the LUNs */
+    if (sto_rc_unsettled(rc)) /* server_check_orders() asks what became of the LUNs */
         return;
     if (rc == STO_OK) {
         flush_next(server);
@@ -295,7 +295,7 @@ void server_saved_looked(void *context, enum sto_rc rc)
     if (rc == STO_OK) {
         server->saved_fails = 0;
         server->discard_wanted = false;
-    } else if (!sv_job_unsettled(rc)) { /* those end with the ownership, and the next one looks */
+    } else if (!sto_rc_unsettled(rc)) { /* those end with the ownership, and the next one looks */
         saved_failed(server, &error);
     }
     done(server, &server->discarding, error.kind == HW_ERROR_NONE ? json_object() : NULL,

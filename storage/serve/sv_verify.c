@@ -16,11 +16,6 @@ enum { TRIES = 32, ANSWER_MS = 5000 };
 
 static void ask(struct sv_verify *verify);
 
-static bool again(enum sto_rc rc)
-{
-    return rc == STO_UNIT_ATTENTION || rc == STO_BUSY || rc == STO_ABORTED;
-}
-
 /* What speaks against it; 0: nothing. */
 static int judge(struct sv_verify *verify, struct hw_error *error)
 {
@@ -48,7 +43,7 @@ static void answered(struct sto_op *op)
     struct sv_verify *verify = op->context;
     struct hw_error error = { 0 };
 
-    if (again(op->result.rc) && ++verify->tries < TRIES) {
+    if (sto_rc_passes(op->result.rc) && ++verify->tries < TRIES) {
         ask(verify);
         return;
     }

@@ -27,32 +27,47 @@ static void init_queues(struct vh_conn *conn)
     }
 }
 
+static int open_own(struct vh_back *back)
+{
+    int rc = back->callbacks.events == NULL ? vh_events_new(&back->own_events) : 0;
+
+    if (rc < 0)
+        return rc;
+    back->events = back->own_events != NULL ? back->own_events : back->callbacks.events;
+    back->retry_fd = vh_retry_new();
+    if (back->retry_fd < 0)
+        return back->retry_fd;
+    back->more_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return back->more_fd < 0 ? -errno : 0;
+}
+
+static void close_own(struct vh_back *back)
+{
+    if (back->more_fd >= 0)
+        (void)close(back->more_fd);
+    if (back->retry_fd >= 0)
+        (void)close(back->retry_fd);
+    vh_events_free(back->own_events);
+}
+
 int vh_back_new(int listener, size_t owner_bytes, const struct vh_back_callbacks *callbacks,
                 struct vh_back **ret_back)
 {
     struct vh_back *back = calloc(1, sizeof(*back));
-
-    int rc = 0;
+    int rc;
 
     if (back == NULL)
         return -ENOMEM;
-    if (callbacks->events == NULL)
-        rc = vh_events_new(&back->own_events);
-    back->retry_fd = rc < 0 ? rc : vh_retry_new();
-    rc = back->retry_fd < 0 ? back->retry_fd : 0;
-    back->more_fd = rc < 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (back->more_fd < 0) {
-        rc = rc < 0 ? rc : -errno;
-        if (back->retry_fd >= 0)
-            (void)close(back->retry_fd);
-        vh_events_free(back->own_events);
+    back->callbacks = *callbacks;
+    back->more_fd = back->retry_fd = -1;
+    rc = open_own(back);
+    if (rc < 0) {
+        close_own(back);
         free(back);
         return rc;
     }
-    back->events = callbacks->events != NULL ? callbacks->events : back->own_events;
     back->listener = listener;
     back->owner_bytes = owner_bytes;
-    back->callbacks = *callbacks;
     back->held = true;
     for (unsigned i = 0; i < VH_CLIENTS; i++) {
         back->conns[i].back = back;
@@ -132,10 +147,8 @@ void vh_back_free(struct vh_back *back)
         back_watch(back, back->more_fd, 0);
     if (back->retrying)
         back_watch(back, back->retry_fd, 0);
-    (void)close(back->more_fd);
-    (void)close(back->retry_fd);
+    close_own(back);
     (void)close(back->listener);
-    vh_events_free(back->own_events);
     free(back);
 }
 
@@ -183,9 +196,10 @@ void back_settle(struct vh_back *back)
             recycle(conn);
     }
     for (unsigned i = 0; back->active == NULL && i < VH_CLIENTS; i++)
-        if (back_wants_to_run(&back->conns[i]) && back_may_run(&back->conns[i])) {
+        if (back_wants_to_run(&back->conns[i])) {
             back->active = &back->conns[i];
-            (void)back_may_run(back->active); /* it is marked: it runs */
+            if (!back_may_run(back->active))
+                back->active = NULL;
         }
     if (back->active != NULL)
         start_rings(back->active);

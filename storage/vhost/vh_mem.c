@@ -51,8 +51,8 @@ static int judge(const struct vh_region *regions, unsigned count)
     return 0;
 }
 
-int vh_mem_new(const struct vh_region *regions, const int *fds, unsigned count,
-               struct vh_mem **ret_mem)
+/* A table that has none of the regions yet. */
+static int make(const struct vh_region *regions, unsigned count, struct vh_mem **ret_mem)
 {
     struct vh_mem *mem;
     int rc = judge(regions, count);
@@ -63,6 +63,18 @@ int vh_mem_new(const struct vh_region *regions, const int *fds, unsigned count,
     if (mem == NULL)
         return -ENOMEM;
     mem->references = 1;
+    *ret_mem = mem;
+    return 0;
+}
+
+int vh_mem_new(const struct vh_region *regions, const int *fds, unsigned count,
+               struct vh_mem **ret_mem)
+{
+    struct vh_mem *mem;
+    int rc = make(regions, count, &mem);
+
+    if (rc < 0)
+        return rc;
     for (unsigned i = 0; i < count; i++) {
         rc = vh_shared_map(fds[i], regions[i].file_offset, regions[i].bytes,
                            &mem->regions[i].shared);
@@ -81,14 +93,10 @@ int vh_mem_over(const struct vh_region *regions, void *const *addresses, unsigne
                 struct vh_mem **ret_mem)
 {
     struct vh_mem *mem;
-    int rc = judge(regions, count);
+    int rc = make(regions, count, &mem);
 
     if (rc < 0)
         return rc;
-    mem = calloc(1, sizeof(*mem));
-    if (mem == NULL)
-        return -ENOMEM;
-    mem->references = 1;
     mem->count = count;
     for (unsigned i = 0; i < count; i++) {
         mem->regions[i].region = regions[i];

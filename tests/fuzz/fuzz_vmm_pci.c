@@ -8,32 +8,13 @@
 #include <config.h>
 
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/input.h"
 #include "tests/fuzz/pci_machine.h"
 
 #include <errno.h>
 #include <string.h>
 
 enum { STATE_BYTES = 1024, CAPABILITY = 0x40, PIRQRC = 0x60 };
-
-struct input {
-    const uint8_t *data;
-    size_t size;
-};
-
-static uint8_t byte(struct input *input)
-{
-    if (input->size == 0)
-        return 0;
-    input->size--;
-    return *input->data++;
-}
-
-static unsigned half(struct input *input)
-{
-    const unsigned low = byte(input);
-
-    return low | (unsigned)byte(input) << 8;
-}
 
 static uint32_t word(struct input *input)
 {

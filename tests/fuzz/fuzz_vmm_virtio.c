@@ -7,6 +7,7 @@
 #include <config.h>
 
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/input.h"
 #include "tests/fuzz/virtio_machine.h"
 
 #include <errno.h>
@@ -14,26 +15,6 @@
 
 enum { STATE_BYTES = 1024, STATES = 4, BAR_SPAN = 0x10000, STEPS = 300 };
 #define BARS UINT32_C(0xfe000000)
-
-struct input {
-    const uint8_t *data;
-    size_t size;
-};
-
-static uint8_t byte(struct input *input)
-{
-    if (input->size == 0)
-        return 0;
-    input->size--;
-    return *input->data++;
-}
-
-static unsigned half(struct input *input)
-{
-    const unsigned low = byte(input);
-
-    return low | (unsigned)byte(input) << 8;
-}
 
 static uint64_t value(struct input *input)
 {

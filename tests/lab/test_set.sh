@@ -20,24 +20,6 @@ hawser()
     ns_run "n$1" "$HAWSER" lun "$2" "$(url "$3")" $(as "$1" "$4")
 }
 
-# ask ORDER...: one order to the server; its answer is in ask.out
-ask()
-{
-    timeout 30 "$LAB_BIN/ask" "$PWD/control.sock" "$1" >ask.out
-}
-
-# answers FILTER ORDER: the part of the answer
-answers()
-{
-    ask "$2"
-    jq -r "$1" ask.out
-}
-
-status_is()
-{
-    [ "$(answers "$1" '{"command":"status"}')" = "$2" ]
-}
-
 start()
 {
     (in_ns n1 "$LUN" --lun "$(url 1)#disk,socket=$PWD/disk1.sock" --lun "$(url 5)#disk,socket=$PWD/disk5.sock" \

@@ -12,24 +12,6 @@ HAWSER=$HW_PLAIN_BUILDDIR/cli/hawser
 LUN=${HAWSER_LUN:-$HW_PLAIN_BUILDDIR/storage/serve/hawser-lun}
 LUN_PID=
 
-# ask ORDER: one order to the server; its answer is in ask.out
-ask()
-{
-    timeout 30 "$LAB_BIN/ask" "$PWD/control.sock" "$1" >ask.out
-}
-
-# answers FILTER ORDER: that part of the answer
-answers()
-{
-    ask "$2"
-    jq -r "$1" ask.out
-}
-
-status_is()
-{
-    [ "$(answers "$1" '{"command":"status"}')" = "$2" ]
-}
-
 # waiting: a guest has requests in its ring that are not taken
 waiting()
 {

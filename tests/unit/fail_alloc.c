@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "tests/unit/unit.h"
+
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
@@ -42,6 +44,21 @@ bool fail_alloc_disarm(void)
 {
     is_armed = false;
     return has_fired;
+}
+
+unsigned fail_alloc_each(int (*make)(void))
+{
+    for (unsigned n = 0;; n++) {
+        int rc;
+
+        fail_alloc_arm(n);
+        rc = make();
+        if (!fail_alloc_disarm()) {
+            CU_ASSERT_EQUAL(rc, 0);
+            return n;
+        }
+        CU_ASSERT_EQUAL(rc, -ENOMEM);
+    }
 }
 
 static bool is_its_turn(void)

@@ -17,6 +17,8 @@
 
 /* From now on let `n` allocations succeed and fail the one after. */
 void fail_alloc_arm(unsigned n);
+/* The whole loop, for a `make` that takes nothing: -ENOMEM each time, then 0. How many failed. */
+unsigned fail_alloc_each(int (*make)(void));
 /* Stop failing. True if an allocation has been failed since it was armed. */
 bool fail_alloc_disarm(void);
 

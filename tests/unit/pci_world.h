@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What tests of PCI functions share: the guest's way to the configuration space, and a device's
+ * What tests of PCI functions share: the guest's way to the configuration space, and a function's
  * state out and in.
  */
 #ifndef PCI_WORLD_H
 #define PCI_WORLD_H
 
-#include "common/hw_cursor.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/dev_state.h"
 #include "vmm-core/machine/vmm_bus.h"
-#include "vmm-core/machine/vmm_dev.h"
 #include "vmm-core/machine/vmm_pci.h"
 
 /* Let the data port name register `at` of this function of bus 0. */
@@ -33,29 +31,6 @@ static inline void pci_write(struct vmm_bus *bus, unsigned slot, unsigned number
 {
     pci_address(bus, slot, number, at);
     vmm_bus_write(bus, VMM_PORTS, 0xcfc + at % 4, bytes, value);
-}
-
-/* The device's state into exactly `size` bytes. */
-static inline void dev_save(const struct vmm_dev *dev, uint8_t *bytes, size_t size)
-{
-    struct hw_writer writer = hw_writer_over(bytes, size);
-    struct vmm_state state = vmm_state_saving(&writer, dev->ops->version);
-
-    dev->ops->pause(dev->dev);
-    CU_ASSERT_TRUE(dev->ops->drained(dev->dev));
-    dev->ops->state(dev->dev, &state);
-    CU_ASSERT_EQUAL(vmm_state_end(&state), 0);
-    CU_ASSERT_EQUAL(writer.at, size);
-}
-
-/* And into the device, reset before: what vmm_state_end() says. */
-static inline int dev_load(const struct vmm_dev *dev, const uint8_t *bytes, size_t size)
-{
-    struct vmm_state state = vmm_state_loading(bytes, size, dev->ops->version);
-
-    dev->ops->reset(dev->dev);
-    dev->ops->state(dev->dev, &state);
-    return vmm_state_end(&state);
 }
 
 /* A function's own state, out or in. */

@@ -423,7 +423,7 @@ static void looks_and_consumes(void)
     sto_gate_kill(saved_gate); /* lost */
     looked = false;
     sv_saved_look(&saved);
-    CU_ASSERT_TRUE(looked && sv_job_unsettled(looked_rc));
+    CU_ASSERT_TRUE(looked && sto_rc_unsettled(looked_rc));
     looked = false;
     sv_saved_end(&saved);
     sv_saved_look(&saved);

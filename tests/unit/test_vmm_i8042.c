@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tests/unit/dev_state.h"
 #include "tests/unit/fail_alloc.h"
 #include "tests/unit/unit.h"
 #include "vmm-core/machine/vmm_dev_ids.h"
@@ -261,23 +262,12 @@ static void nobody_reads(void)
 
 static void save(uint8_t bytes[BYTES])
 {
-    struct hw_writer writer = hw_writer_over(bytes, BYTES);
-    struct vmm_state state = vmm_state_saving(&writer, w.dev.ops->version);
-
-    w.dev.ops->pause(w.dev.dev);
-    CU_ASSERT_TRUE(w.dev.ops->drained(w.dev.dev));
-    w.dev.ops->state(w.dev.dev, &state);
-    CU_ASSERT_EQUAL(vmm_state_end(&state), 0);
-    CU_ASSERT_EQUAL(writer.at, BYTES);
+    dev_save(&w.dev, bytes, BYTES);
 }
 
 static int load(const uint8_t *bytes, size_t size)
 {
-    struct vmm_state state = vmm_state_loading(bytes, size, w.dev.ops->version);
-
-    w.dev.ops->reset(w.dev.dev);
-    w.dev.ops->state(w.dev.dev, &state);
-    return vmm_state_end(&state);
+    return dev_load(&w.dev, bytes, size);
 }
 
 static void it_comes_back(void)
@@ -313,18 +303,8 @@ static void it_comes_back(void)
 static void without_memory(void)
 {
     w = (struct world) { .bus = vmm_bus_new() };
-    for (unsigned n = 0;; n++) {
-        int rc;
-
-        fail_alloc_arm(n);
-        rc = make();
-        if (!fail_alloc_disarm()) {
-            CU_ASSERT_EQUAL(rc, 0);
-            CU_ASSERT_EQUAL(make(), -EEXIST);
-            break;
-        }
-        CU_ASSERT_EQUAL(rc, -ENOMEM);
-    }
+    (void)fail_alloc_each(make);
+    CU_ASSERT_EQUAL(make(), -EEXIST);
     end();
 }
 
