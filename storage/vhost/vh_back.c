@@ -170,14 +170,8 @@ static void start_rings(struct vh_conn *conn)
 /* Room for another front end, or none: it waits in the backlog. */
 static void listen_if_room(struct vh_back *back)
 {
-    unsigned used = 0, good = 0;
-    bool room;
+    const bool room = back->ready && back_has_place(back);
 
-    for (unsigned i = 0; i < VH_CLIENTS; i++) {
-        used += back->conns[i].used;
-        good += back->conns[i].used && !back->conns[i].stale;
-    }
-    room = back->ready && used < VH_CLIENTS && good < VH_CLIENTS_GOOD;
     if (room == back->listening)
         return;
     back->listening = room;
@@ -194,6 +188,8 @@ void back_settle(struct vh_back *back)
             back->active = NULL;
         if (conn->used && conn->fd < 0 && conn->outstanding == 0)
             recycle(conn);
+        if (conn != back->active && back_wants_to_run(conn))
+            (void)back_may_run(conn); /* a stale one is no good one that waits */
     }
     for (unsigned i = 0; back->active == NULL && i < VH_CLIENTS; i++)
         if (back_wants_to_run(&back->conns[i])) {
@@ -225,19 +221,18 @@ void vh_back_hold(struct vh_back *back, bool hold)
 
 static void accept_one(struct vh_back *back)
 {
-    struct vh_conn *conn = NULL;
-    int fd = accept4(back->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    const int fd = accept4(back->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct vh_conn *conn;
 
-    for (unsigned i = 0; i < VH_CLIENTS && conn == NULL; i++)
-        if (!back->conns[i].used)
-            conn = &back->conns[i];
     if (fd < 0)
         return;
+    conn = back_place_for_another(back);
     if (conn == NULL) {
         (void)close(fd);
         return;
     }
     conn->used = true;
+    conn->number = back->came++;
     conn->fd = fd;
     vh_msg_reader_init(&conn->reader);
     back->callbacks.tell(back->callbacks.context, true, "");

@@ -126,28 +126,3 @@ int back_set_inflight(struct vh_conn *conn, struct vh_msg *msg)
         return -EPROTO;
     return 0;
 }
-
-bool back_may_run(struct vh_conn *conn)
-{
-    struct vh_back *back = conn->back;
-
-    if (conn->stale || back->origin.lun == 0 ||
-        vh_inflight_goes_on(&conn->inflight, back->origin.lun, back->origin.line,
-                            conn == back->active))
-        return !conn->stale;
-    conn->stale = true;
-    back->callbacks.tell(
-        back->callbacks.context, true,
-        "its guest ran before another node or a tool had the LUN, or on "
-        "another LUN: it gets its disk no more; end that guest, and start it anew");
-    return false;
-}
-
-void vh_back_set_origin(struct vh_back *back, const struct vh_back_origin *origin)
-{
-    back->origin = origin == NULL ? (struct vh_back_origin) { 0 } : *origin;
-    for (unsigned i = 0; i < VH_CLIENTS; i++)
-        if (back_wants_to_run(&back->conns[i]))
-            (void)back_may_run(&back->conns[i]);
-    back_settle(back);
-}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Inside of the back end: vh_back.c (connections, which of them runs), vh_back_msg.c (messages),
- * vh_back_ring.c (requests of the rings).
+ * vh_back_ring.c (requests of the rings), vh_back_guest.c (whose guest may run).
  */
 #ifndef VH_BACK_PRIV_H
 #define VH_BACK_PRIV_H
@@ -32,6 +32,7 @@ struct vh_conn {
     struct vh_back *back;
     int fd; /* -1: closed, but requests of it are still with the owner; */
     bool used;
+    uint64_t number; /* of its coming: the oldest has the lowest */
     struct vh_msg_reader reader;
     uint64_t features, protocol_features;
     bool features_set;
@@ -68,6 +69,7 @@ struct vh_back {
     struct vh_blk_device device;
     struct vh_back_origin origin; /* lun 0: none */
     struct vh_conn conns[VH_CLIENTS];
+    uint64_t came;          /* front ends so far */
     struct vh_conn *active; /* whose rings run, or ran and have requests with the owner */
     struct back_request *free_requests, *busy_requests;
     struct vh_back_stats stats;
@@ -102,8 +104,16 @@ int back_set_mem_table(struct vh_conn *conn, struct vh_msg *msg);
 int back_set_log_base(struct vh_conn *conn, struct vh_msg *msg);
 int back_get_inflight(struct vh_conn *conn, const struct vh_msg *msg);
 int back_set_inflight(struct vh_conn *conn, struct vh_msg *msg);
+
+/* --- vh_back_guest.c --- */
+
 /* Its guest is not of another line of the LUN than this one (vh_back_set_origin()). */
 bool back_may_run(struct vh_conn *conn);
+/* Is there a place for another front end: one that is free, or a stale one's? */
+bool back_has_place(struct vh_back *back);
+/* A free place; if there is none, the oldest stale front end's, which is told and closed. NULL: all
+ * are needed. */
+struct vh_conn *back_place_for_another(struct vh_back *back);
 
 /* --- vh_back_ring.c --- */
 
