@@ -64,6 +64,7 @@ void core_beat_members(struct core_beat_machine *machine, const uint32_t *ids, s
 
         for (size_t k = 0; k < count; k++)
             is_there = is_there || ids[k] == machine->peers[i].id;
+        machine->peers[i].member = is_there;
         if (!is_there) /* its age is still asked for; what it acknowledged is nothing any more */
             machine->peers[i].acked = 0;
     }
@@ -77,16 +78,51 @@ void core_beat_send(struct core_beat_machine *machine, int64_t now_ns, struct co
     ret_beat->from = machine->self;
     ret_beat->life = machine->life;
     ret_beat->term = machine->table.current ? machine->table.term : 0;
+    ret_beat->applied = machine->table.index;
     ret_beat->number = machine->number;
     ret_beat->deadman_ms = machine->table.deadman_ms;
     ret_beat->store_ms = machine->table.store_ms;
     for (uint32_t i = 0; i < machine->peer_count; i++) {
         const struct core_beat_peer *peer = &machine->peers[i];
+        uint64_t age_ms = core_beat_age_ms(machine, peer->id, now_ns);
 
-        if (peer->heard)
+        if (peer->answered)
             ret_beat->acks[ret_beat->count++] =
-                (struct core_beat_ack) { peer->id, peer->life, peer->number };
+                (struct core_beat_ack) { peer->id,
+                                         age_ms < UINT32_MAX ? (uint32_t)age_ms : UINT32_MAX,
+                                         peer->life, peer->number };
     }
+}
+
+/* Room for one more: of a peer that is no member, least of all one that may vote again. */
+static struct core_beat_peer *make_room(struct core_beat_machine *machine)
+{
+    struct core_beat_peer *out = NULL;
+
+    if (machine->peer_count < CORE_VOTERS_MAX)
+        return &machine->peers[machine->peer_count++];
+    for (uint32_t i = 0; i < machine->peer_count; i++) {
+        struct core_beat_peer *peer = &machine->peers[i];
+
+        if (!peer->member &&
+            (out == NULL || core_vote_map_votes(&machine->table.map, peer->id) == 0))
+            out = peer;
+    }
+    if (out != NULL && out->heard && out->heard_ns > machine->forgotten_ns)
+        machine->forgotten_ns = out->heard_ns;
+    return out;
+}
+
+static bool is_barred(const struct core_beat_machine *machine, const struct core_beat *beat)
+{
+#ifdef CORE_MUTATE_NO_BARS
+    return false;
+#endif
+    for (uint32_t i = 0; i < machine->table.bar_count; i++) {
+        if (machine->table.bars[i].id == beat->from)
+            return beat->applied < machine->table.bars[i].index;
+    }
+    return false;
 }
 
 /* What this beat acknowledges of ours. */
@@ -113,24 +149,30 @@ int core_beat_receive(struct core_beat_machine *machine, const struct core_beat 
     if (beat->from == machine->self)
         return 0; /* own delivery acknowledges nothing */
     if (peer == NULL) {
-        if (machine->peer_count == CORE_VOTERS_MAX)
+        peer = make_room(machine);
+        if (peer == NULL)
             return -ENOSPC;
-        peer = &machine->peers[machine->peer_count++];
-        *peer = (struct core_beat_peer) { .id = beat->from };
+        *peer = (struct core_beat_peer) { .id = beat->from, .member = true };
     }
-    if (peer->heard && same_life(&peer->life, &beat->life) && beat->number <= peer->number)
+    if (peer->heard && same_life(&peer->newest_life, &beat->life) && beat->number <= peer->newest)
         return -ESTALE;
     /* of one boot, a lower incarnation was before */
-    if (peer->heard && beat->life.incarnation < peer->life.incarnation &&
-        memcmp(beat->life.boot_id, peer->life.boot_id, sizeof(beat->life.boot_id)) == 0)
+    if (peer->heard && beat->life.incarnation < peer->newest_life.incarnation &&
+        memcmp(beat->life.boot_id, peer->newest_life.boot_id, sizeof(beat->life.boot_id)) == 0)
         return -ESTALE;
-    if (!same_life(&peer->life, &beat->life))
+    if (!same_life(&peer->newest_life, &beat->life))
         peer->acked = 0;
-    peer->heard = true;
+    peer->heard = peer->member = true;
+    peer->newest_life = beat->life;
+    peer->newest = beat->number;
+    peer->heard_ns = now_ns;
+    take_ack(machine, peer, beat);
+    if (is_barred(machine, beat))
+        return -EPERM;
+    peer->answered = true;
     peer->life = beat->life;
     peer->number = beat->number;
     peer->processed_ns = now_ns;
-    take_ack(machine, peer, beat);
     return 0;
 }
 
@@ -172,19 +214,48 @@ int core_beat_fed(const struct core_beat_machine *machine, int64_t *ret_sent_ns)
     return 0;
 }
 
-/* Unknown is as old as this machine: it may have acknowledged one in an earlier life. */
+bool core_beat_feeds(const struct core_beat_machine *machine, uint32_t vm, uint32_t generation)
+{
+    size_t low = 0, high = machine->table.feed_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (machine->table.feeds[middle].vm < vm)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < machine->table.feed_count && machine->table.feeds[low].vm == vm &&
+           machine->table.feeds[low].generation == generation;
+}
+
+static uint64_t ms_since(int64_t since, int64_t now_ns)
+{
+    return now_ns > since ? (uint64_t)(now_ns - since) / NS_PER_MS : 0;
+}
+
+/* Unknown is as old as this machine, or as the last that was forgotten: it may have acknowledged
+ * one in an earlier life, or that one's. */
 uint64_t core_beat_age_ms(const struct core_beat_machine *machine, uint32_t id, int64_t now_ns)
 {
     const struct core_beat_peer *peer = find_const(machine, id);
     int64_t since = machine->started_ns;
 
-    if (peer != NULL && peer->heard && peer->processed_ns > since)
+    if (peer != NULL && peer->answered)
         since = peer->processed_ns;
-    return now_ns > since ? (uint64_t)(now_ns - since) / NS_PER_MS : 0;
+    else if (machine->forgotten_ns > since)
+        since = machine->forgotten_ns;
+    return ms_since(since, now_ns);
 }
 
 bool core_beat_silent(const struct core_beat_machine *machine, uint32_t id, uint32_t deadman_ms,
                       int64_t now_ns)
 {
-    return id != machine->self && core_beat_age_ms(machine, id, now_ns) >= deadman_ms;
+    const struct core_beat_peer *peer = find_const(machine, id);
+    int64_t since = machine->started_ns;
+
+    if (peer != NULL && peer->heard && peer->heard_ns > since)
+        since = peer->heard_ns;
+    return id != machine->self && ms_since(since, now_ns) >= deadman_ms;
 }

@@ -42,13 +42,14 @@ void core_beat_encode(const struct core_beat *beat, uint8_t *room)
     hw_write_le32(&writer, beat->count);
     write_life(&writer, &beat->life);
     hw_write_le64(&writer, beat->term);
+    hw_write_le64(&writer, beat->applied);
     hw_write_le64(&writer, beat->number);
     hw_write_le32(&writer, beat->deadman_ms);
     hw_write_le32(&writer, beat->store_ms);
-    hw_write_zeroes(&writer, 8);
+    hw_write_zeroes(&writer, 8); /* one of them is the checksum's place */
     for (uint32_t i = 0; i < beat->count; i++) {
         hw_write_le32(&writer, beat->acks[i].id);
-        hw_write_le32(&writer, 0);
+        hw_write_le32(&writer, beat->acks[i].age_ms);
         write_life(&writer, &beat->acks[i].life);
         hw_write_le64(&writer, beat->acks[i].number);
     }
@@ -75,6 +76,7 @@ int core_beat_decode(const uint8_t *bytes, size_t size, struct core_beat *ret_be
     ret_beat->count = hw_read_le32(&reader);
     read_life(&reader, &ret_beat->life);
     ret_beat->term = hw_read_le64(&reader);
+    ret_beat->applied = hw_read_le64(&reader);
     ret_beat->number = hw_read_le64(&reader);
     ret_beat->deadman_ms = hw_read_le32(&reader);
     ret_beat->store_ms = hw_read_le32(&reader);
@@ -91,10 +93,10 @@ int core_beat_decode(const uint8_t *bytes, size_t size, struct core_beat *ret_be
         struct core_beat_ack *ack = &ret_beat->acks[i];
 
         ack->id = hw_read_le32(&reader);
-        zero = hw_read_le32(&reader);
+        ack->age_ms = hw_read_le32(&reader);
         read_life(&reader, &ack->life);
         ack->number = hw_read_le64(&reader);
-        if (ack->id == 0 || zero != 0 || ack->number == 0)
+        if (ack->id == 0 || ack->number == 0)
             return -EBADMSG;
     }
     return hw_reader_left(&reader) == 0 ? 0 : -EBADMSG;

@@ -121,13 +121,29 @@ static int ask(struct question *question, struct hw_error *error)
     return rc;
 }
 
+/* All cases there are, times the work of one; cut above what is allowed. */
+static uint64_t work_of(const struct question *question)
+{
+    uint64_t one = (question->state->vms.count + 1) * (uint64_t)(question->state->nodes.count + 1);
+    size_t all = question->online_count, losses = question->lost_count;
+    uint64_t cases = 1;
+
+    if (losses > all - losses) /* as many cases, and the number of them only grows on the way */
+        losses = all - losses;
+    for (size_t i = 1; i <= losses && cases <= CORE_CAPACITY_WORK; i++)
+        cases = cases * (all - i + 1) / i;
+    return cases <= CORE_CAPACITY_WORK ? cases * one : cases;
+}
+
 int core_capacity_check(const struct core_state *state, uint32_t losses, struct hw_error *error)
 {
     struct question question;
     int rc = begin(&question, state, losses);
 
-    for (unsigned tried = 0; rc == 0; tried++) {
-        rc = tried == CORE_CAPACITY_CASES ? -E2BIG : ask(&question, error);
+    if (rc == 0 && work_of(&question) > CORE_CAPACITY_WORK)
+        rc = -E2BIG;
+    while (rc == 0) {
+        rc = ask(&question, error);
         if (rc == 0 && !next_case(&question))
             break;
     }

@@ -175,6 +175,24 @@ int core_executor_prove(const struct core_state *state, struct core_vm *vm, uint
     return 0;
 }
 
+size_t core_executor_prove_node(const struct core_state *state, struct core_vm *vm,
+                                uint32_t node_id, enum core_proof proof, uint64_t until)
+{
+    size_t proven = 0;
+
+    for (size_t i = vm->executors.count; i > 0; i--) {
+        const struct core_executor *executor = &vm->executors.items[i - 1];
+
+        if (executor->node_id != node_id || executor->granted > until ||
+            (proof != CORE_PROOF_AGENT && executor->revoked > until) ||
+            core_executor_check(state, vm, node_id, executor->generation, proof) < 0)
+            continue;
+        hw_vector_remove(&vm->executors, i - 1);
+        proven++;
+    }
+    return proven;
+}
+
 bool core_executor_may_start(const struct core_vm *vm, uint32_t node_id, uint32_t generation)
 {
     const struct core_executor *executor = find(vm, node_id, generation);

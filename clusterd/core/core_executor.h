@@ -62,6 +62,13 @@ int core_executor_check(const struct core_state *state, const struct core_vm *vm
 /* Check and take out. Errors as core_executor_check(). */
 int core_executor_prove(const struct core_state *state, struct core_vm *vm, uint32_t node_id,
                         uint32_t generation, enum core_proof proof);
+/*
+ * One proof for all executors of this VM on a node: takes out those that it proves (as
+ * core_executor_check()) and that were granted, and for a lease also revoked, by entry `until` or
+ * before: what came after is not what was judged. Returns how many.
+ */
+size_t core_executor_prove_node(const struct core_state *state, struct core_vm *vm,
+                                uint32_t node_id, enum core_proof proof, uint64_t until);
 /* True if (node, generation of the block granted last) alone may execute, and is not revoked. */
 bool core_executor_may_start(const struct core_vm *vm, uint32_t node_id, uint32_t generation);
 

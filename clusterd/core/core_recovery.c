@@ -51,8 +51,10 @@ static enum core_wait ask_vm(const struct core_state *state, const struct core_t
 
     if (vm->wanted == CORE_WANT_STOPPED || !is_down(vm))
         return CORE_WAIT_NOTHING;
-    if (vm->executors.count > 0)
-        return CORE_WAIT_PROOF;
+    for (size_t i = 0; i < vm->executors.count; i++) {
+        if (vm->executors.items[i].revoked == 0)
+            return CORE_WAIT_REVOKE;
+    }
     if (node == CORE_PLACEMENT_NOWHERE)
         return CORE_WAIT_NOWHERE;
     pause_ms = core_failure_pause_ms(timing, vm, state->nodes.items[node].name);

@@ -3,7 +3,9 @@
  * Which VMs start now: what the leader proposes grants for, and for each other VM what it waits
  * for. A function of the state, the placement and when this leader saw the last failures; it
  * proposes nothing itself. Greater priority goes first, then name; so many start at a time as the
- * cluster allows. Never one whose executors have not all been proven to have stopped.
+ * cluster allows. Never one that has an executor which is not revoked. One whose executors are
+ * revoked and not yet proven to have stopped gets its grant: the new node prepares meanwhile, and
+ * its start waits for the proof (core_executor_may_start()).
  */
 #ifndef CORE_RECOVERY_H
 #define CORE_RECOVERY_H
@@ -21,7 +23,7 @@ enum { CORE_RECOVERY_PARALLEL = 4 }; /* starts at a time where the cluster says 
 #define CORE_WAITS(X) \
     X(NOTHING, "it is where it is wanted, or not wanted") \
     X(START, "it starts now") \
-    X(PROOF, "an earlier copy has not been proven to have stopped") \
+    X(REVOKE, "an earlier copy is not revoked") \
     X(NOWHERE, "no node may have it") \
     X(PAUSE, "it failed, and is tried again after a pause") \
     X(ORDER, "a VM that it starts after is not up") \

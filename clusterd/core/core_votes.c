@@ -67,17 +67,24 @@ bool core_vote_map_majority(const struct core_vote_map *map,
 
 bool core_vote_map_one_step(const struct core_vote_map *before, const struct core_vote_map *after)
 {
-    uint32_t b = 0, a = 0, changes = 0;
+    uint32_t b = 0, a = 0;
+    uint64_t changes = 0;
 
     while (b < before->count || a < after->count) {
         uint32_t left = b < before->count ? before->voters[b].id : UINT32_MAX;
         uint32_t right = a < after->count ? after->voters[a].id : UINT32_MAX;
 
-        if (left != right || before->voters[b].votes != after->voters[a].votes)
-            changes++;
+        uint32_t votes_before = left <= right ? before->voters[b].votes : 0;
+        uint32_t votes_after = right <= left ? after->voters[a].votes : 0;
+
+        changes +=
+            votes_before > votes_after ? votes_before - votes_after : votes_after - votes_before;
         b += left <= right;
         a += right <= left;
     }
+#ifdef CORE_MUTATE_NEW_MAP_ALONE
+    return changes > 0;
+#endif
     return changes == 1;
 }
 

@@ -41,7 +41,11 @@ uint32_t core_vote_map_votes(const struct core_vote_map *map, uint32_t id);
  */
 bool core_vote_map_majority(const struct core_vote_map *map,
                             bool (*has)(void *context, uint32_t id), void *context);
-/* True if the two maps differ in exactly one voter (added, taken out, other votes). */
+/*
+ * True if the two maps differ in exactly one voter, by exactly one vote. Then each majority of the
+ * one shares a voter with each majority of the other; with two votes at once it would not: of three
+ * voters with a vote each, two are a majority, and so is a fourth that comes with four.
+ */
 bool core_vote_map_one_step(const struct core_vote_map *before, const struct core_vote_map *after);
 
 /* Write: count 4, then id 4 and votes 4 of each, little-endian. Room is the caller's. */

@@ -67,7 +67,8 @@ static void crash_step(struct log_world *world)
     }
 }
 
-/* Another vote for a member, never so many that one of them is a majority. */
+/* A vote more or less for a member, or two at once, which is refused; never so many that one of
+ * them is a majority. */
 static void map_step(struct log_world *world, uint32_t leader)
 {
     struct core_vote_map map = *core_log_map(log_world_node(world, leader)->log);
@@ -75,9 +76,12 @@ static void map_step(struct log_world *world, uint32_t leader)
     struct hw_writer writer = hw_writer_over(bytes, sizeof(bytes));
     uint32_t id = any_id(world);
 
-    uint32_t more = world->count == 5 ? 3 : 2;
+    uint32_t most = world->count == 5 ? 3 : 2, now = core_vote_map_votes(&map, id);
+    uint32_t next = most + 1 - now;
 
-    if (core_vote_map_set(&map, id, more + 1 - core_vote_map_votes(&map, id)) < 0)
+    if (next == now || hw_prng_chance(&world->prng, 1, 4))
+        next = now > 1 ? now - 1 : now + 1;
+    if (core_vote_map_set(&map, id, next) < 0)
         return;
     core_vote_map_encode(&map, &writer);
     (void)log_world_propose(world, leader, CORE_ENTRY_MAP, bytes, writer.at);

@@ -200,6 +200,90 @@ static void members_that_left(void)
     CU_ASSERT_EQUAL(core_beat_age_ms(&three.node[0], 2, 100 * MS), 80);
 }
 
+/* A2 within one term: n2 has applied the REVOKE (entry 9), n1 has not. What n1 sends before it has
+ * is heard and not acknowledged: it feeds nothing, and makes no age smaller. */
+static void what_was_revoked_is_not_acknowledged(void)
+{
+    struct three three;
+    struct core_beat answer;
+    int64_t sent;
+
+    make(&three);
+    three.table.index = 8;
+    core_beat_set_table(&three.node[0], &three.table);
+    CU_ASSERT_EQUAL(beat(&three, 1, 2, 10 * MS), 0);
+    CU_ASSERT_EQUAL(beat(&three, 2, 1, 20 * MS), 0);
+    three.table.index = 9;
+    three.table.bar_count = 1;
+    three.table.bars[0] = (struct core_beat_bar) { 1, 9 };
+    core_beat_set_table(&three.node[1], &three.table);
+    CU_ASSERT_EQUAL(beat(&three, 1, 2, 1000 * MS), -EPERM);
+    CU_ASSERT_EQUAL(core_beat_age_ms(&three.node[1], 1, 1010 * MS), 1000);
+    CU_ASSERT(!core_beat_silent(&three.node[1], 1, 500, 1010 * MS)); /* it was heard */
+    core_beat_send(&three.node[1], 1010 * MS, &answer);
+    CU_ASSERT_EQUAL(answer.applied, 9);
+    CU_ASSERT_EQUAL(answer.count, 1);
+    CU_ASSERT_EQUAL(answer.acks[0].number, 1);
+    CU_ASSERT_EQUAL(answer.acks[0].age_ms, 1000);
+    CU_ASSERT_EQUAL(carry(&three, &answer, 1, 1020 * MS), 0);
+    CU_ASSERT_EQUAL(core_beat_fed(&three.node[0], &sent), 0);
+    CU_ASSERT_EQUAL(sent, 10 * MS);
+    three.table.bar_count = 0; /* n1 has applied it: its other VMs are fed again */
+    core_beat_set_table(&three.node[0], &three.table);
+    CU_ASSERT_EQUAL(beat(&three, 1, 2, 1030 * MS), 0);
+    CU_ASSERT_EQUAL(beat(&three, 2, 1, 1040 * MS), 0);
+    CU_ASSERT_EQUAL(core_beat_fed(&three.node[0], &sent), 0);
+    CU_ASSERT_EQUAL(sent, 1030 * MS);
+}
+
+static void feeds_are_looked_up(void)
+{
+    const struct core_beat_feed feeds[] = { { 2, 17 }, { 5, 1 }, { 9, 33 } };
+    struct three three;
+
+    make(&three);
+    CU_ASSERT(!core_beat_feeds(&three.node[0], 2, 17));
+    three.table.feeds = feeds;
+    three.table.feed_count = 3;
+    core_beat_set_table(&three.node[0], &three.table);
+    for (size_t i = 0; i < 3; i++) {
+        CU_ASSERT(core_beat_feeds(&three.node[0], feeds[i].vm, feeds[i].generation));
+        CU_ASSERT(!core_beat_feeds(&three.node[0], feeds[i].vm, feeds[i].generation + 16));
+        CU_ASSERT(!core_beat_feeds(&three.node[0], feeds[i].vm + 1, feeds[i].generation));
+    }
+}
+
+/* More ids than there is room for, over time: those who left make room, and are never told to be
+ * older than they may be. */
+static void peers_that_left_make_room(void)
+{
+    struct three three;
+    struct core_beat other = { .number = 1 };
+    uint32_t ids[CORE_VOTERS_MAX];
+    size_t count = 0;
+
+    make(&three);
+    for (uint32_t id = 2; id < 2 + CORE_VOTERS_MAX; id++) {
+        other.from = id;
+        CU_ASSERT_EQUAL(core_beat_receive(&three.node[0], &other, (int64_t)id * MS), 0);
+        ids[count++] = id;
+    }
+    other.from = 1000;
+    CU_ASSERT_EQUAL(core_beat_receive(&three.node[0], &other, 500 * MS), -ENOSPC);
+    core_beat_members(&three.node[0], ids + 10, count - 10); /* 2 to 11 are gone; 2 and 3 vote */
+    for (uint32_t id = 1000; id < 1010; id++) {
+        other.from = id;
+        CU_ASSERT_EQUAL(core_beat_receive(&three.node[0], &other, 500 * MS), 0);
+        /* 4 to 11 go before 2 and 3 */
+        CU_ASSERT_EQUAL(core_beat_age_ms(&three.node[0], 2, 600 * MS), id < 1008 ? 598 : 589);
+    }
+    other.from = 1010;
+    CU_ASSERT_EQUAL(core_beat_receive(&three.node[0], &other, 500 * MS), -ENOSPC);
+    CU_ASSERT_EQUAL(core_beat_age_ms(&three.node[0], 4, 600 * MS), 589); /* heard at 4 ms */
+    CU_ASSERT_EQUAL(core_beat_age_ms(&three.node[0], 5000, 600 * MS), 589);
+    CU_ASSERT_EQUAL(core_beat_age_ms(&three.node[0], 12, 600 * MS), 588);
+}
+
 /* One life and death of an owner: what it was fed last, against when the survivors' proof is due.
  */
 static void one_race(uint64_t seed)
@@ -277,8 +361,9 @@ static void damage_is_seen(void)
     uint8_t room[CORE_BEAT_BYTES_MAX];
     size_t size;
 
-    beat_of.acks[0] = (struct core_beat_ack) { 2, life_2, 7 };
-    beat_of.acks[1] = (struct core_beat_ack) { 3, life_3, 8 };
+    beat_of.applied = 77;
+    beat_of.acks[0] = (struct core_beat_ack) { 2, 0, life_2, 7 };
+    beat_of.acks[1] = (struct core_beat_ack) { 3, UINT32_MAX, life_3, 8 };
     size = core_beat_size(&beat_of);
     core_beat_encode(&beat_of, room);
     CU_ASSERT_EQUAL_FATAL(core_beat_decode(room, size, &back), 0);
@@ -300,6 +385,9 @@ const struct unit_case unit_cases[] = {
     { "a number that was never sent feeds nothing", a_lying_number_feeds_nothing },
     { "ages are no older than the machine", ages_are_no_older_than_the_machine },
     { "members that left", members_that_left },
+    { "A2: what was revoked is not acknowledged", what_was_revoked_is_not_acknowledged },
+    { "which VMs are fed is looked up", feeds_are_looked_up },
+    { "peers that left make room", peers_that_left_make_room },
     { "no proof before the feed is over", no_proof_before_the_feed_is_over },
     { "a beat comes back, and damage is seen", damage_is_seen },
     { NULL, NULL },

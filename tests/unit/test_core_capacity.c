@@ -114,6 +114,11 @@ static void gives_up_on_too_many(void)
     CU_ASSERT_EQUAL(core_capacity_check(&state, 2, &error), 0);
     CU_ASSERT_EQUAL(core_capacity_check(&state, 20, &error), -E2BIG);
     CU_ASSERT_STRING_EQUAL(error.object, "losses");
+    CU_ASSERT_EQUAL(core_capacity_check(&state, 39, &error), 0); /* as many as losses of one */
+    core_state_free(&state);
+    /* each VM counts, not only each case; known before anything is tried */
+    make(60, 400);
+    CU_ASSERT_EQUAL(core_capacity_check(&state, 3, &error), -E2BIG);
     core_state_free(&state);
 }
 

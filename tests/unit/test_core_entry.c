@@ -9,6 +9,7 @@
 
 #include "clusterd/core/core_log_message.h"
 #include "clusterd/core/core_votes.h"
+#include "common/hw_prng.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -159,7 +160,50 @@ static void maps_are_judged(void)
     CU_ASSERT(core_vote_map_one_step(&map, &other) && core_vote_map_one_step(&other, &map));
     CU_ASSERT_EQUAL(core_vote_map_set(&other, 8, 2), 0);
     CU_ASSERT(!core_vote_map_one_step(&map, &other));
+    CU_ASSERT_EQUAL(core_vote_map_set(&other, 7, 1), 0);
+    CU_ASSERT(core_vote_map_one_step(&map, &other) && core_vote_map_one_step(&other, &map));
+    CU_ASSERT_EQUAL(core_vote_map_set(&other, 8, 3), 0); /* two votes at once */
+    CU_ASSERT(!core_vote_map_one_step(&map, &other) && !core_vote_map_one_step(&other, &map));
     CU_ASSERT_EQUAL(core_vote_map_set(&other, 500, 0), 0); /* nobody */
+}
+
+static bool both_have_a_majority(const struct core_vote_map *left,
+                                 const struct core_vote_map *right, unsigned of_left)
+{
+    unsigned of_right = ~of_left;
+
+    return core_vote_map_majority(left, in_mask, &of_left) &&
+           core_vote_map_majority(right, in_mask, &of_right);
+}
+
+/* Why one vote at a time: no majority of a map is without a voter of each majority of the next. */
+static void majorities_of_neighbours_meet(void)
+{
+    struct hw_prng prng = hw_prng_seeded(5);
+    unsigned steps = 0, apart = 0;
+
+    for (unsigned round = 0; round < 2000; round++) {
+        struct core_vote_map map = { 0 }, next;
+        uint32_t id = (uint32_t)hw_prng_below(&prng, 5) + 1, votes;
+        bool one_step;
+
+        for (uint32_t voter = 1; voter <= 5; voter++)
+            CU_ASSERT_EQUAL(core_vote_map_set(&map, voter, (uint32_t)hw_prng_below(&prng, 4)), 0);
+        next = map;
+        votes = (uint32_t)hw_prng_below(&prng, 8);
+        CU_ASSERT_EQUAL(core_vote_map_set(&next, id, votes), 0);
+        one_step = core_vote_map_one_step(&map, &next);
+        CU_ASSERT_EQUAL(one_step, core_vote_map_votes(&map, id) + 1 == votes ||
+                                      core_vote_map_votes(&map, id) == votes + 1);
+        steps += one_step;
+        for (unsigned mask = 0; mask < 64; mask++) {
+            if (both_have_a_majority(&map, &next, mask)) {
+                CU_ASSERT(!one_step);
+                apart++;
+            }
+        }
+    }
+    CU_ASSERT(steps > 100 && apart > 0);
 }
 
 const struct unit_case unit_cases[] = {
@@ -169,5 +213,6 @@ const struct unit_case unit_cases[] = {
     { "positions are ordered by term, then index", positions_are_ordered },
     { "half of the votes is no majority", half_is_no_majority },
     { "vote maps are judged", maps_are_judged },
+    { "majorities of a map and the next one meet", majorities_of_neighbours_meet },
     { NULL, NULL },
 };

@@ -206,6 +206,31 @@ static void ages_count_after_the_revoke(void)
     CU_ASSERT_EQUAL(core_executor_member_due(&timing, &map, &executor, ages, 1, &wait), -EAGAIN);
 }
 
+/* One entry for a whole node: what it was judged by, and nothing that came after. */
+static void a_node_is_proven_at_once(void)
+{
+    uint32_t one, two, three;
+
+    make(CORE_LEASE_MEMBER);
+    one = grant(1, 10);
+    CU_ASSERT_EQUAL(core_executor_revoke(vm, 0, 11), 1);
+    two = grant(1, 12);
+    CU_ASSERT_EQUAL(core_executor_prove_node(&state, vm, 2, CORE_PROOF_MEMBER_LEASE, 20), 0);
+    CU_ASSERT_EQUAL(core_executor_prove_node(&state, vm, 1, CORE_PROOF_MEMBER_LEASE, 10), 0);
+    CU_ASSERT_EQUAL(core_executor_prove_node(&state, vm, 1, CORE_PROOF_MEMBER_LEASE, 20), 1);
+    CU_ASSERT_EQUAL(core_executor_check(&state, vm, 1, one, CORE_PROOF_REPORT), -ENOENT);
+    CU_ASSERT_EQUAL(core_executor_revoke(vm, 0, 21), 1);
+    three = grant(1, 22);
+    CU_ASSERT_EQUAL(core_executor_prove_node(&state, vm, 1, CORE_PROOF_MEMBER_LEASE, 20), 0);
+    CU_ASSERT_EQUAL(core_executor_prove_node(&state, vm, 1, CORE_PROOF_STORAGE_LEASE, 30), 0);
+    CU_ASSERT_EQUAL(core_executor_prove_node(&state, vm, 1, CORE_PROOF_AGENT, 30), 0);
+    core_node_by_id(&state, 1)->fence_order = 22; /* ordered before the last grant */
+    CU_ASSERT_EQUAL(core_executor_prove_node(&state, vm, 1, CORE_PROOF_AGENT, 22), 1);
+    CU_ASSERT_EQUAL(core_executor_check(&state, vm, 1, two, CORE_PROOF_REPORT), -ENOENT);
+    CU_ASSERT_EQUAL(core_executor_check(&state, vm, 1, three, CORE_PROOF_REPORT), 0);
+    core_state_free(&state);
+}
+
 /* H9: a shorter T_deadman proves nothing about who was granted under the longer one. */
 static void the_longer_lease_counts(void)
 {
@@ -290,6 +315,7 @@ const struct unit_case unit_cases[] = {
     { "a grant starts if it is alone", a_grant_starts_alone },
     { "A5: no executor is forgotten", no_executor_is_forgotten },
     { "an old grant does not start", an_old_grant_does_not_start },
+    { "one entry proves a node", a_node_is_proven_at_once },
     { "R5: only the armed lease proves, after its REVOKE", only_the_armed_lease_proves },
     { "A10: an agent proves what was granted before", an_agent_proves_what_was_before },
     { "S3: generations only rise, and never wrap", generations_only_rise },

@@ -331,6 +331,9 @@ static void the_map_changes_by_steps(void)
     CU_ASSERT_EQUAL(core_vote_map_set(&map, 5, 1), 0);
     CU_ASSERT_EQUAL(propose_map(&world, &map), -EINVAL); /* two at once */
     CU_ASSERT_EQUAL(core_vote_map_set(&map, 5, 0), 0);
+    CU_ASSERT_EQUAL(core_vote_map_set(&map, 4, 2), 0);
+    CU_ASSERT_EQUAL(propose_map(&world, &map), -EINVAL); /* two votes at once */
+    CU_ASSERT_EQUAL(core_vote_map_set(&map, 4, 1), 0);
     CU_ASSERT_EQUAL(propose_map(&world, &map), 0);
     CU_ASSERT_EQUAL(core_vote_map_set(&map, 5, 1), 0);
     CU_ASSERT_EQUAL(propose_map(&world, &map), -EBUSY); /* one after the other */

@@ -68,7 +68,7 @@ static void order(bool strict, const char *first, const char *second)
 /* A letter for each VM: what it waits for. */
 static const char *waits(uint64_t now_ms)
 {
-    static const char letters[] = ".SPNFOL";
+    static const char letters[] = ".SRNFOL";
     static char text[VMS + 1];
     struct core_placement placement;
     struct core_recovery recovery;
@@ -108,7 +108,11 @@ static void never_beside_an_executor(void)
 
     make();
     CU_ASSERT_EQUAL_FATAL(hw_vector_push(&vm("b")->executors, executor), 0);
-    CU_ASSERT_STRING_EQUAL(waits(0), "SPSSSL");
+    CU_ASSERT_STRING_EQUAL(waits(0), "SRSSSL");
+    vm("b")->executors.items[0].revoked = 9; /* another may prepare while the proof is awaited */
+    CU_ASSERT_STRING_EQUAL(waits(0), "SSSSLL");
+    CU_ASSERT_EQUAL_FATAL(hw_vector_push(&vm("b")->executors, executor), 0);
+    CU_ASSERT_STRING_EQUAL(waits(0), "SRSSSL");
     vm("b")->executors.count = 0;
     CU_ASSERT_STRING_EQUAL(waits(0), "SSSSLL");
     core_state_free(&state);
