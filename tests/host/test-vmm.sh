@@ -20,7 +20,7 @@ linux_disk()
     cp "$(command -v busybox)" "$root/bin/"
     cp "$HOSTS_HERE/guest/vmm-init" "$root/init"
     (cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$HOSTS_DIR/tree/initrd"
-    cp "$HOSTS_IMAGE/vmlinux" "$HOSTS_DIR/tree/"
+    cp "$HOSTS_IMAGE/vmlinux" "$HOSTS_IMAGE/vmlinuz" "$HOSTS_DIR/tree/"
     truncate -s "$(($(du -sm "$HOSTS_DIR/tree" | cut -f1) + 32))M" "$HOSTS_DIR/linux.img"
     mkfs.ext4 -q -d "$HOSTS_DIR/tree" "$HOSTS_DIR/linux.img"
     rm -rf "$root" "$HOSTS_DIR/tree"
@@ -79,4 +79,8 @@ tap_check "its clock shows the time of the host" \
 tap_is "which rings when it is told to" "$(grep '^@alarm' <<<"$said")" "@alarm 1"
 tap_is "and it is gone when it has switched itself off" "$status" 0
 [ "$tap_failed" -eq 0 ] || tap_comment "$said"
+host_run m 240 'VMM_KERNEL=/mnt/vmlinuz vmm_linux'
+tap_is "it boots from the file that is installed, too, and ends" "$? $(grep -E '^@(cpus|complaints)' <<<"$HOST_OUTPUT")" \
+    "0 @cpus 1
+@complaints 0"
 ending

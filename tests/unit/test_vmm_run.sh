@@ -108,7 +108,7 @@ tap_is "output that nobody takes does not end it" "$STATUS $(cat "$work/err")" "
 
 head -c 100000 /dev/zero >"$work/none"
 out=$(timeout 60 "$VMM" run --memory 16M --kernel "$work/none" --no-state 2>&1)
-tap_is "a kernel that is none" "$? $out" "3 hawser-vmm: $work/none: is no kernel for x86; give a vmlinux with CONFIG_PVH"
+tap_is "a kernel that is none" "$? $out" "3 hawser-vmm: $work/none: is no kernel for x86; give a bzImage, or a vmlinux with CONFIG_PVH"
 head -c 20M /dev/zero >"$work/large"
 out=$( (vmm --initrd "$work/large" 2>&1) )
 tap_is "a ramdisk that does not fit" "$? $out" \

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/hw_cursor.h"
+#include "vmm-core/boot/vmm_boot_priv.h"
 #include "vmm-core/boot/vmm_elf.h"
 
 enum {
@@ -20,24 +21,11 @@ enum {
     MODULE_BYTES = 32,
     MAP_AT = START_INFO_AT + 0x100,
     MAP_ENTRY_BYTES = 24,
-    MAP_ENTRIES = 5,
-    COMMAND_AT = 0x20000,
-    PAGE = 4096,
-    CONVENTIONAL_END = 0x9fc00, /* the extended BIOS data area is behind it */
-    VIDEO_AT = 0xa0000,
     KERNEL_FIRST = 0x100000,
     INFO_MAGIC = 0x336ec578,
     INFO_VERSION = 1,
-    MAP_RAM = 1,
-    MAP_RESERVED = 2,
 };
 #define HIGH_AT UINT64_C(0x100000000)
-
-static int refuse(const struct vmm_pvh_boot *boot, int code, const char *reason, const char *remedy,
-                  struct hw_error *error)
-{
-    return hw_error_set(error, HW_ERROR_REFUSED, code, boot->name, reason, remedy);
-}
 
 static int read_kernel(const struct vmm_pvh_boot *boot, struct vmm_elf *elf, struct hw_error *error)
 {
@@ -45,15 +33,15 @@ static int read_kernel(const struct vmm_pvh_boot *boot, struct vmm_elf *elf, str
     case 0:
         return 0;
     case -ENOEXEC:
-        return refuse(boot, ENOEXEC, "is no kernel for x86", "give a vmlinux with CONFIG_PVH",
-                      error);
+        return boot_refuse(boot, ENOEXEC, "is no kernel for x86",
+                           "give a bzImage, or a vmlinux with CONFIG_PVH", error);
     case -EOPNOTSUPP:
-        return refuse(boot, EOPNOTSUPP, "cannot be entered directly: it has no PVH note",
-                      "give a kernel with CONFIG_PVH, or boot it from a disk", error);
+        return boot_refuse(boot, EOPNOTSUPP, "cannot be entered directly: it has no PVH note",
+                           "give a kernel with CONFIG_PVH, or boot it from a disk", error);
     case -E2BIG:
-        return refuse(boot, E2BIG, "has too many segments", "link it with fewer", error);
+        return boot_refuse(boot, E2BIG, "has too many segments", "link it with fewer", error);
     default:
-        return refuse(boot, EBADMSG, "is damaged or cut short", "copy it again", error);
+        return boot_refuse(boot, EBADMSG, "is damaged or cut short", "copy it again", error);
     }
 }
 
@@ -65,11 +53,12 @@ static int place_segment(const struct vmm_pvh_boot *boot, const struct vmm_pvh_m
     uint8_t *to;
 
     if (segment->guest_at < KERNEL_FIRST)
-        return refuse(boot, EINVAL, "wants to lie below 1 MiB", "link it at 1 MiB or above", error);
+        return boot_refuse(boot, EINVAL, "wants to lie below 1 MiB", "link it at 1 MiB or above",
+                           error);
     to = memory->at(memory->context, segment->guest_at, segment->memory_bytes);
     if (to == NULL)
-        return refuse(boot, ENOMEM, "does not fit the guest's memory", "give the guest more",
-                      error);
+        return boot_refuse(boot, ENOMEM, "does not fit the guest's memory", "give the guest more",
+                           error);
     memcpy(to, segment->bytes, segment->file_bytes);
     memset(to + segment->file_bytes, 0, segment->memory_bytes - segment->file_bytes);
     if (segment->guest_at < HIGH_AT && segment->guest_at + segment->memory_bytes > *end)
@@ -77,62 +66,21 @@ static int place_segment(const struct vmm_pvh_boot *boot, const struct vmm_pvh_m
     return 0;
 }
 
-static int place_initrd(const struct vmm_pvh_boot *boot, const struct vmm_pvh_memory *memory,
-                        uint64_t kernel_end, uint64_t *ret_at, struct hw_error *error)
-{
-    uint64_t at;
-    void *to = NULL;
-
-    *ret_at = 0;
-    if (boot->initrd == NULL)
-        return 0;
-    if (boot->initrd_bytes < memory->low_bytes) {
-        at = (memory->low_bytes - boot->initrd_bytes) & ~(uint64_t)(PAGE - 1);
-        if (at >= kernel_end)
-            to = memory->at(memory->context, at, boot->initrd_bytes);
-    }
-    if (to == NULL)
-        return hw_error_set(error, HW_ERROR_REFUSED, ENOMEM, "initrd",
-                            "does not fit the guest's memory beside the kernel",
-                            "give the guest more");
-    memcpy(to, boot->initrd, boot->initrd_bytes);
-    *ret_at = at;
-    return 0;
-}
-
-static int place_command(const struct vmm_pvh_boot *boot, const struct vmm_pvh_memory *memory,
-                         struct hw_error *error)
-{
-    const size_t bytes = strlen(boot->command) + 1;
-
-    if (bytes > VMM_PVH_COMMAND_BYTES)
-        return hw_error_set(error, HW_ERROR_USAGE, E2BIG, "command line",
-                            "is longer than 4095 bytes", "shorten --append");
-    memcpy(memory->at(memory->context, COMMAND_AT, bytes), boot->command, bytes);
-    return 0;
-}
-
-static void map_entry(struct hw_writer *writer, uint64_t at, uint64_t bytes, uint32_t type)
-{
-    hw_write_le64(writer, at);
-    hw_write_le64(writer, bytes);
-    hw_write_le32(writer, type);
-    hw_write_le32(writer, 0);
-}
-
 static unsigned place_map(const struct vmm_pvh_memory *memory)
 {
     struct hw_writer writer =
-        hw_writer_over(memory->at(memory->context, MAP_AT, MAP_ENTRIES * MAP_ENTRY_BYTES),
-                       MAP_ENTRIES * MAP_ENTRY_BYTES);
+        hw_writer_over(memory->at(memory->context, MAP_AT, BOOT_MAP_ENTRIES * MAP_ENTRY_BYTES),
+                       BOOT_MAP_ENTRIES * MAP_ENTRY_BYTES);
+    struct boot_range map[BOOT_MAP_ENTRIES];
+    const unsigned count = boot_map(memory, map);
 
-    map_entry(&writer, 0, CONVENTIONAL_END, MAP_RAM);
-    map_entry(&writer, CONVENTIONAL_END, VIDEO_AT - CONVENTIONAL_END, MAP_RESERVED);
-    map_entry(&writer, VIDEO_AT, KERNEL_FIRST - VIDEO_AT, MAP_RESERVED);
-    map_entry(&writer, KERNEL_FIRST, memory->low_bytes - KERNEL_FIRST, MAP_RAM);
-    if (memory->high_bytes > 0)
-        map_entry(&writer, HIGH_AT, memory->high_bytes, MAP_RAM);
-    return (unsigned)(writer.at / MAP_ENTRY_BYTES);
+    for (unsigned i = 0; i < count; i++) {
+        hw_write_le64(&writer, map[i].at);
+        hw_write_le64(&writer, map[i].bytes);
+        hw_write_le32(&writer, map[i].type);
+        hw_write_le32(&writer, 0);
+    }
+    return count;
 }
 
 static void place_start_info(const struct vmm_pvh_boot *boot, const struct vmm_pvh_memory *memory,
@@ -148,7 +96,7 @@ static void place_start_info(const struct vmm_pvh_boot *boot, const struct vmm_p
     hw_write_le32(&info, 0); /* flags */
     hw_write_le32(&info, initrd_at != 0 ? 1 : 0);
     hw_write_le64(&info, initrd_at != 0 ? MODULE_AT : 0);
-    hw_write_le64(&info, COMMAND_AT);
+    hw_write_le64(&info, BOOT_COMMAND_AT);
     hw_write_le64(&info, boot->rsdp_at);
     hw_write_le64(&info, MAP_AT);
     hw_write_le32(&info, place_map(memory));
@@ -168,9 +116,9 @@ int vmm_pvh_place(const struct vmm_pvh_boot *boot, const struct vmm_pvh_memory *
     for (unsigned i = 0; rc == 0 && i < elf.count; i++)
         rc = place_segment(boot, memory, &elf.segments[i], &kernel_end, error);
     if (rc == 0)
-        rc = place_initrd(boot, memory, kernel_end, &initrd_at, error);
+        rc = boot_place_initrd(boot, memory, kernel_end, memory->low_bytes, &initrd_at, error);
     if (rc == 0)
-        rc = place_command(boot, memory, error);
+        rc = boot_place_command(boot, memory, VMM_PVH_COMMAND_BYTES, error);
     if (rc < 0)
         return rc;
     place_start_info(boot, memory, initrd_at);

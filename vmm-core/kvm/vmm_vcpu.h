@@ -55,6 +55,17 @@ enum vmm_vcpu_mode {
  */
 int vmm_vcpu_begin(struct vmm_vcpu *vcpu, enum vmm_vcpu_mode mode, uint32_t ip, uint32_t bx);
 
+/* In 64 bits with paging, as Linux wants it (Documentation/arch/x86/boot.rst, "64-bit Boot
+ * Protocol"): code by selector 10h, data by 18h, flat. */
+struct vmm_vcpu_long {
+    uint64_t ip, si;
+    uint64_t page_tables, gdt; /* where the guest's memory has them */
+    uint16_t gdt_bytes;
+};
+
+/* Likewise: begin as `begin` says, the other registers 0. 0 or -errno. */
+int vmm_vcpu_begin_long(struct vmm_vcpu *vcpu, const struct vmm_vcpu_long *begin);
+
 /* While it stands: all of its state into `image`. 0 or -errno; `ret_what` names what failed. */
 int vmm_vcpu_take(struct vmm_vcpu *vcpu, struct vmm_vcpu_image *image, const char **ret_what);
 /*

@@ -172,36 +172,6 @@ void vmm_machine_free(struct vmm_machine *machine)
 
 /* --- from outside --- */
 
-static void *memory_at(void *context, uint64_t guest_at, uint64_t bytes)
-{
-    return vmm_memory_at(context, guest_at, bytes);
-}
-
-int vmm_machine_boot_pvh(struct vmm_machine *machine, const struct vmm_pvh_boot *boot,
-                         struct hw_error *error)
-{
-    const struct vmm_memory *memory = &machine->memory;
-    const struct vmm_pvh_memory view = {
-        .low_bytes = memory->ranges[0].bytes,
-        .high_bytes = memory->count > 1 ? memory->ranges[1].bytes : 0,
-        .at = memory_at,
-        .context = &machine->memory,
-    };
-    struct vmm_pvh_boot with_tables = *boot;
-    struct vmm_pvh_entry entry;
-    int rc = machine_place_tables(machine, &with_tables.rsdp_at);
-
-    if (rc < 0)
-        return no_devices(error, -rc);
-    rc = vmm_pvh_place(&with_tables, &view, &entry, error);
-    if (rc < 0)
-        return rc;
-    rc = vmm_vcpu_begin(machine->vcpus[0], VMM_VCPU_PROTECTED, entry.ip, entry.start_info);
-    return rc < 0 ? hw_error_setf(error, HW_ERROR_FAILED, -rc, "KVM", "see the kernel's log",
-                                  "the first registers are refused: %s", strerror(-rc))
-                  : 0;
-}
-
 void vmm_machine_run(struct vmm_machine *machine)
 {
     (void)pthread_mutex_lock(&machine->mutex);

@@ -57,8 +57,8 @@ void vmm_machine_free(struct vmm_machine *machine);
 /* What outlives the guest's reset, into the config of the machine that takes this one's place. */
 void vmm_machine_keep(struct vmm_machine *machine, struct vmm_machine_config *config);
 
-/* Place a kernel and the ACPI tables (boot->rsdp_at is not looked at), and begin there; before it
- * has run. 0 or -errno with the error. */
+/* Place a kernel, a bzImage or an ELF file with a PVH note, and the ACPI tables (boot->rsdp_at is
+ * not looked at), and begin there; before it has run. 0 or -errno with the error. */
 int vmm_machine_boot_pvh(struct vmm_machine *machine, const struct vmm_pvh_boot *boot,
                          struct hw_error *error);
 

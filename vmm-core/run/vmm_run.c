@@ -114,7 +114,7 @@ static int read_options(const struct hw_call *call, struct run *run, struct hw_e
                      "give it, if the VM's memory may be lost");
     if (kernel == NULL)
         return usage(error, "--kernel", "is missing: there is no firmware yet",
-                     "name a kernel with CONFIG_PVH");
+                     "name a kernel: a bzImage, or a vmlinux with CONFIG_PVH");
     if (serial != NULL && strcmp(serial, "stdio") != 0 && strcmp(serial, "none") != 0)
         return usage(error, "--serial", "is neither stdio nor none", "give one of them");
     run->serial = serial != NULL && strcmp(serial, "stdio") == 0;

@@ -11,7 +11,7 @@ static const struct hw_option run_options[] = {
     { .name = "cpus", .argument = "N", .help = "the guest's processors, 1 to 16 (1)" },
     { .name = "kernel",
       .argument = "FILE",
-      .help = "boot this kernel directly: an ELF file with a PVH note" },
+      .help = "boot this kernel directly: a bzImage, or an ELF file with a PVH note" },
     { .name = "initrd", .argument = "FILE", .help = "its initial ramdisk" },
     { .name = "append", .argument = "TEXT", .help = "its command line" },
     { .name = "serial",
@@ -37,7 +37,7 @@ static const struct hw_verb verbs[] = {
                 "--no-reboot, when the guest resets itself. What the guest writes on the serial "
                 "port goes to standard output, and "
                 "standard input to the guest as fast as it reads.",
-        .example = "hawser-vmm run --memory 128M --kernel vmlinux --append console=ttyS0 --serial "
+        .example = "hawser-vmm run --memory 256M --kernel vmlinuz --append console=ttyS0 --serial "
                    "stdio --no-state",
         .options = run_options,
         .run = HW_RUN(vmm_verb_run),

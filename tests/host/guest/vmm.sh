@@ -9,13 +9,13 @@ vmm_ready()
     modprobe kvm_amd && modprobe ext4 && mount -t ext4 -o ro /dev/vda /mnt && test -c /dev/kvm
 }
 
-# vmm_linux [OPTION...]: a guest from its start to its end; prints its lines that begin with @. It
-# does without XSAVE: the emulated host (QEMU before 8.2) does not let its KVM know that a guest writes
+# vmm_linux [OPTION...]: a guest from its start to its end; prints its lines that begin with @. Its
+# kernel is VMM_KERNEL, else the one that is not packed. It does without XSAVE: the emulated host (QEMU before 8.2) does not let its KVM know that a guest writes
 # XCR0, so that neither leaf 0Dh nor what is kept of the registers follows it.
 vmm_linux()
 {
     date +%s >/run/vmm.begin
-    hawser-vmm run --memory 192M --kernel /mnt/vmlinux --initrd /mnt/initrd \
+    hawser-vmm run --memory 192M --kernel "${VMM_KERNEL:-/mnt/vmlinux}" --initrd /mnt/initrd \
         --append 'console=ttyS0 quiet panic=-1 noxsave' --serial stdio --no-state --no-reboot "$@" \
         >/run/vmm.serial 2>/run/vmm.log
     vmm_status=$?
