@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * storage/vhost/vh_drive, storage/vhost/vh_front, storage/vhost/vh_front_msg against a server of
- * another make, or of bad faith: it is played by the test, message by message, and writes into the
- * rings what it likes.
+ * storage/vhost/vh_drive, storage/vhost/vh_drive_ring, storage/vhost/vh_front and
+ * storage/vhost/vh_front_msg against a server of another make, or of bad faith: it is played by the
+ * test, message by message, and writes into the rings what it likes.
  * (over 400: the server that is played is half of it)
  */
 #include <config.h>
