@@ -176,7 +176,7 @@ not_connected_yet()
     # shellcheck disable=SC2046
     lun_start n1 --lun "$(url 1)#disk,socket=$PWD/disk.sock" $(as 1 4096)
     wait_until 10 test -S disk.sock
-    tap_is "while the target does not answer nobody is connected" "$(timeout 10 "$LAB_BIN/vhdrive" "$PWD/disk.sock" "$sectors" 2>&1)" \
+    tap_is "while the target does not answer nobody is connected" "$(timeout 10 "$LAB_BIN/vhdrive" "$PWD/disk.sock" "$sectors" now 2>&1)" \
         'vhdrive: cannot connect: Resource temporarily unavailable'
     kill -CONT "$TGT_PID"
     tap_check "when it does, it serves" wait_until 30 drive "$sectors"

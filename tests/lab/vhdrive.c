@@ -7,9 +7,11 @@
  *
  * vhdrive SOCKET SECTORS stay: writes the first block again and again, says "written" for each that
  * was answered, and connects again whenever it is not connected: a guest that nobody stops.
+ * With "now" in place of that: once, and only if the server can be connected to at once.
  */
 #include <config.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,7 @@
 #include "tests/unit/watch_loop.h"
 
 enum { BLOCK = 4096, BLOCKS = 256, MEMORY = 2 * BLOCK * BLOCKS, QUEUE = 64, DEPTH = 32 };
+enum { WAIT_US = 10000, WAITS = 1500 };
 
 struct play {
     struct watch_loop loop;
@@ -112,7 +115,19 @@ static void move_all(struct play *play, enum vh_blk_type type, uint8_t *memory)
     require(play->failed == 0, "all blocks are moved");
 }
 
-static void set_up(struct play *play, const char *path)
+/* As a guest's own: a server that is not ready yet is asked again. */
+static int connect_to(struct vh_drive *drive, const char *path, unsigned waits)
+{
+    int rc = vh_drive_connect(drive, path);
+
+    while (rc == -EAGAIN && waits-- > 0) {
+        (void)usleep(WAIT_US);
+        rc = vh_drive_connect(drive, path);
+    }
+    return rc;
+}
+
+static void set_up(struct play *play, const char *path, unsigned waits)
 {
     int rc;
     const struct vh_drive_callbacks callbacks = { .watch = watch, .state = state, .context = play };
@@ -127,7 +142,7 @@ static void set_up(struct play *play, const char *path)
     region.address = play->memory;
     region.fd = play->memory_fd;
     require(vh_drive_new(QUEUE, &region, 1, &callbacks, &play->drive) == 0, "there is a driver");
-    rc = vh_drive_connect(play->drive, path);
+    rc = connect_to(play->drive, path, waits);
     if (rc < 0) {
         fprintf(stderr, "vhdrive: cannot connect: %s\n", strerror(-rc));
         exit(1);
@@ -175,14 +190,15 @@ static void stay(struct play *play, const char *path)
 int main(int argc, char **argv)
 {
     static struct play play;
+    const char *mode = argc == 4 ? argv[3] : "";
     uint64_t sectors;
     uint8_t *second;
 
-    require(argc == 3 || argc == 4, "usage: vhdrive SOCKET SECTORS [stay]");
+    require(argc == 3 || argc == 4, "usage: vhdrive SOCKET SECTORS [stay|now]");
     sectors = strtoull(argv[2], NULL, 10);
-    set_up(&play, argv[1]);
+    set_up(&play, argv[1], strcmp(mode, "now") == 0 ? 0 : WAITS);
     require(vh_drive_sectors(play.drive) == sectors, "the disk has its size");
-    if (argc == 4)
+    if (strcmp(mode, "stay") == 0)
         stay(&play, argv[1]);
     second = play.memory + BLOCKS * BLOCK;
     for (unsigned i = 0; i < BLOCKS; i++)
