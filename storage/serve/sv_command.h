@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Orders on the control socket: one JSON object a line in, a struct out. Unknown keys and values
- * that are not exactly what is wanted are refused, so that a misspelt order never half works.
+ * Orders on the control socket of hawser-lun: a JSON object in, a struct out. Unknown keys and
+ * values that are not exactly what is wanted are refused, so that a misspelt order never half
+ * works.
  */
 #ifndef SV_COMMAND_H
 #define SV_COMMAND_H
@@ -13,7 +14,7 @@
 
 #include "common/hw_error.h"
 
-enum { SV_LINE_BYTES = 4096 }; /* a longer line is refused */
+#define SV_REMEDY "see hawser-lun(8)" /* whoever gives a wrong order reads this */
 
 /* Name in C, and on the wire. */
 #define SV_COMMANDS(X)                \
@@ -43,7 +44,6 @@ const char *sv_command_name(enum sv_command_kind kind);
 
 struct sv_command {
     enum sv_command_kind kind;
-    json_t *id;          /* to be given back in the answer; NULL: none. Owned */
     uint32_t generation; /* ACQUIRE: first of the block; `key` gives the same in a whole key */
     bool takeover;       /* ACQUIRE */
     bool expected_set;   /* ACQUIRE: the holder must be `expected`; 0: nobody */
@@ -53,13 +53,9 @@ struct sv_command {
 };
 
 /*
- * Read one line (without its end). 0 and a command whose id is the caller's (sv_command_clear()),
- * or -EINVAL with a message of kind HW_ERROR_USAGE; `ret_command->id` is set then too, if there was
- * one.
+ * Read an order, as hw_order_read() gives it; not changed. 0 or -EINVAL with a message of kind
+ * HW_ERROR_USAGE.
  */
-int sv_command_parse(const char *line, size_t bytes, struct sv_command *ret_command,
-                     struct hw_error *error);
-/* Give the id back. */
-void sv_command_clear(struct sv_command *command);
+int sv_command_parse(json_t *object, struct sv_command *ret_command, struct hw_error *error);
 
 #endif

@@ -15,8 +15,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "storage/serve/sv_socket.h"
-#include "storage/serve/sv_text.h"
+#include "common/hw_socket.h"
+#include "common/hw_text.h"
 
 static int32_t ready(int32_t fd, int32_t revents, void *data)
 {
@@ -46,7 +46,7 @@ static void tell(void *context, bool connected, const char *text)
 
     server_tell(
         disk->server, connected ? "client" : "client-gone",
-        json_pack("{s:o, s:o}", "socket", sv_text(disk->config->socket), "text", sv_text(text)));
+        json_pack("{s:o, s:o}", "socket", hw_text(disk->config->socket), "text", hw_text(text)));
 }
 
 int server_disk_new(struct sv_server *server, unsigned index, struct sv_disk **ret_disk,
@@ -61,7 +61,7 @@ int server_disk_new(struct sv_server *server, unsigned index, struct sv_disk **r
     disk->index = index;
     disk->config = &server->config->disks[index];
     disk->lun = server->luns[server->disk_luns[index]].lun;
-    rc = sv_socket_listen_full(disk->config->socket, SOCK_STREAM, server->config->front_end_uid,
+    rc = hw_socket_listen_full(disk->config->socket, SOCK_STREAM, server->config->front_end_uid,
                                &listener, &disk->filled, error);
     if (rc == 0) {
         const struct vh_back_callbacks callbacks = { .request = disk_request_came,
@@ -162,7 +162,7 @@ int server_disk_ready(struct sv_disk *disk, struct hw_error *error)
         disk->server->saved_ready = true;
         server_look(disk->server);
     }
-    sv_socket_empty(disk->listener, disk->filled);
+    hw_socket_empty(disk->listener, disk->filled);
     vh_back_ready(disk->back, &device);
     return 0;
 }
@@ -182,7 +182,7 @@ json_t *server_disk_statistics(const struct sv_disk *disk)
     struct vh_back_stats stats = vh_back_stats(disk->back);
 
     return json_pack("{s:o, s:I, s:I, s:I, s:I, s:i, s:i, s:b, s:b, s:i}", "socket",
-                     sv_text(disk->config->socket), "requests", (json_int_t)stats.requests,
+                     hw_text(disk->config->socket), "requests", (json_int_t)stats.requests,
                      "read-bytes", (json_int_t)stats.bytes_read, "written-bytes",
                      (json_int_t)stats.bytes_written, "refused", (json_int_t)stats.refused,
                      "clients", (int)stats.clients, "in-flight", (int)stats.in_flight, "running",

@@ -25,7 +25,7 @@
 
 #include "common/hw_clock.h"
 #include "common/hw_feed.h"
-#include "storage/serve/sv_socket.h"
+#include "common/hw_socket.h"
 
 enum {
     FEEDS_A_TURN = 64,
@@ -191,7 +191,7 @@ static void accept_feeder(struct sv_lease *lease)
 {
     int fd;
 
-    if (sv_socket_accept(lease->listener, &fd) < 0)
+    if (hw_socket_accept(lease->listener, &fd) < 0)
         return;
     drop_feeder(lease); /* its successor: a clusterd that was started again */
     lease->feed_fd = fd;

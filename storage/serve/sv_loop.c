@@ -52,7 +52,7 @@ static int32_t control_ready(int32_t fd, int32_t revents, void *data)
 {
     struct sv_server *server = data;
 
-    sv_control_service(server->control, fd, (short)revents);
+    hw_control_service(server->control, fd, (short)revents);
     server_settle(server);
     return 0;
 }

@@ -14,19 +14,19 @@
 
 enum { SAVED_RETRY_MS = 250, SAVED_RETRY_DOUBLINGS = 6 };
 
-static void answer(struct sv_server *server, struct sv_asker *asker, json_t *body)
+static void answer(struct sv_server *server, struct hw_asker *asker, json_t *body)
 {
-    sv_control_answer(server->control, asker, body, -1);
+    hw_control_answer(server->control, asker, body, -1);
 }
 
-static void refuse(struct sv_server *server, struct sv_asker *asker, const struct hw_error *error)
+static void refuse(struct sv_server *server, struct hw_asker *asker, const struct hw_error *error)
 {
-    sv_control_refuse(server->control, asker, error);
+    hw_control_refuse(server->control, asker, error);
 }
 
 /* Take the order's place, or refuse it since another one is there. */
 static bool take_place(struct sv_server *server, struct server_order *order,
-                       const struct sv_command *command, struct sv_asker asker)
+                       const struct sv_command *command, struct hw_asker asker)
 {
     struct hw_error error = { 0 };
 
@@ -86,7 +86,7 @@ static int take_grant(struct sv_server *server, const struct sv_command *command
     return 0;
 }
 
-static void own(struct sv_server *server, const struct sv_command *command, struct sv_asker asker)
+static void own(struct sv_server *server, const struct sv_command *command, struct hw_asker asker)
 {
     const struct sto_own_grant before = server->grant;
     struct hw_error error = { 0 };
@@ -124,7 +124,7 @@ static void verified(void *context, const struct hw_error *error)
 }
 
 static void verify(struct sv_server *server, const struct sv_command *command,
-                   struct sv_asker asker)
+                   struct hw_asker asker)
 {
     struct hw_error error = { 0 };
 
@@ -304,7 +304,7 @@ void server_saved_looked(void *context, enum sto_rc rc)
 }
 
 static void discard(struct sv_server *server, const struct sv_command *command,
-                    struct sv_asker asker)
+                    struct hw_asker asker)
 {
     struct hw_error error = { 0 };
 
@@ -321,10 +321,8 @@ static void discard(struct sv_server *server, const struct sv_command *command,
     done(server, &server->discarding, NULL, &error);
 }
 
-void server_order(void *context, const struct sv_command *command, struct sv_asker asker)
+static void obey(struct sv_server *server, const struct sv_command *command, struct hw_asker asker)
 {
-    struct sv_server *server = context;
-
     switch (command->kind) {
     case SV_COMMAND_ACQUIRE:
     case SV_COMMAND_HAND_OVER:
@@ -358,11 +356,11 @@ void server_order(void *context, const struct sv_command *command, struct sv_ask
         answer(server, &asker, server_statistics(server));
         break;
     case SV_COMMAND_EVENTS:
-        sv_control_subscribe(server->control, &asker);
+        hw_control_subscribe(server->control, &asker);
         answer(server, &asker, server_status(server));
         break;
     case SV_COMMAND_PAGE:
-        sv_control_answer(server->control, &asker, json_object(), server->page_fd);
+        hw_control_answer(server->control, &asker, json_object(), server->page_fd);
         break;
     case SV_COMMAND_QUIT:
         answer(server, &asker, json_object());
@@ -371,4 +369,16 @@ void server_order(void *context, const struct sv_command *command, struct sv_ask
     case SV_COMMAND_COUNT:
         break;
     }
+}
+
+void server_order(void *context, json_t *object, struct hw_asker asker)
+{
+    struct sv_server *server = context;
+    struct sv_command command;
+    struct hw_error error = { 0 };
+
+    if (sv_command_parse(object, &command, &error) < 0)
+        refuse(server, &asker, &error);
+    else
+        obey(server, &command, asker);
 }

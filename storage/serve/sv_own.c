@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "storage/serve/sv_text.h"
+#include "common/hw_text.h"
 
 enum { ABANDON_MS = 10 * 60 * 1000 };
 

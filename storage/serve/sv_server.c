@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "storage/serve/sv_sandbox.h"
-#include "storage/serve/sv_socket.h"
+#include "common/hw_socket.h"
 
 enum { FIRST_FREE_FD = 3 };
 
@@ -82,7 +82,7 @@ static int open_lease(struct sv_server *server, struct hw_error *error)
     if (config->lease != SV_LEASE_MEMBER || config->deadman_ms == 0)
         return 0;
     if (config->feed[0] != '\0')
-        rc = sv_socket_listen(config->feed, SOCK_SEQPACKET, geteuid(), &listener, error);
+        rc = hw_socket_listen(config->feed, SOCK_SEQPACKET, geteuid(), &listener, error);
     if (rc < 0)
         return rc;
     rc = sv_lease_new(config->deadman_ms, listener, config->feed_fd, server->wake_fd,
@@ -97,16 +97,16 @@ static int open_lease(struct sv_server *server, struct hw_error *error)
 
 static int open_control(struct sv_server *server, struct hw_error *error)
 {
-    const struct sv_control_callbacks callbacks = { .order = server_order,
-                                                    .watch = server_watch_control,
-                                                    .context = server };
+    const struct hw_control_callbacks callbacks = {
+        .order = server_order, .watch = server_watch_control, .context = server, .remedy = SV_REMEDY
+    };
     int listener;
     int rc;
 
     if (server->config->control[0] == '\0')
         return 0;
-    rc = sv_socket_listen(server->config->control, SOCK_STREAM, geteuid(), &listener, error);
-    if (rc == 0 && sv_control_new(listener, &callbacks, &server->control) < 0) {
+    rc = hw_socket_listen(server->config->control, SOCK_STREAM, geteuid(), &listener, error);
+    if (rc == 0 && hw_control_new(listener, &callbacks, &server->control) < 0) {
         (void)close(listener);
         rc = no_memory(error);
     }
@@ -278,7 +278,7 @@ void sv_server_free(struct sv_server *server)
     for (unsigned i = 0; i < SV_DISKS; i++)
         server_disk_free(server->disks[i]);
     sv_saved_fini(&server->saved);
-    sv_control_free(server->control);
+    hw_control_free(server->control);
     json_decref(server->refused);
     json_decref(server->owning.asker.id);
     json_decref(server->draining.asker.id);

@@ -8,7 +8,8 @@
 
 #include <qb/qbloop.h>
 
-#include "storage/serve/sv_control.h"
+#include "common/hw_control.h"
+#include "storage/serve/sv_command.h"
 #include "storage/serve/sv_gate.h"
 #include "storage/serve/sv_lease.h"
 #include "storage/serve/sv_lun.h"
@@ -31,7 +32,7 @@ struct server_lun {
 struct server_order {
     bool pending;
     enum sv_command_kind kind;
-    struct sv_asker asker;
+    struct hw_asker asker;
 };
 
 struct sv_server {
@@ -69,7 +70,7 @@ struct sv_server {
     struct sv_page *page;
     int page_fd;                   /* the page's */
     struct sv_page_view published; /* what it says; all zero at first, like a new page */
-    struct sv_control *control;
+    struct hw_control *control;
 
     bool lost, ordered;
     json_t *refused; /* why the LUNs were refused last; NULL: they were not */
@@ -99,7 +100,7 @@ struct sv_server {
 int server_watch_all(struct sv_server *server);
 /* After anything happened: events and timers as they are wanted now. */
 void server_settle(struct sv_server *server);
-/* Watch for a control socket; see sv_control_callbacks. */
+/* Watch for a control socket; see hw_control_callbacks. */
 void server_watch_control(void *context, int fd, short events);
 /* Stop with this status. */
 void server_end(struct sv_server *server, int status, const struct hw_error *error);
@@ -121,7 +122,7 @@ int64_t server_confirmed_ns(const struct sv_server *server);
 /* --- sv_order.c --- */
 
 /* An order of the control socket. */
-void server_order(void *context, const struct sv_command *command, struct sv_asker asker);
+void server_order(void *context, json_t *object, struct hw_asker asker);
 /* Something an order may have waited for: is it done? */
 void server_check_orders(struct sv_server *server);
 /* Is any request of a guest taken and not answered? */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "storage/serve/sv_text.h"
+#include "common/hw_text.h"
 
 static bool any_suspended(const struct sv_server *server)
 {
@@ -166,7 +166,7 @@ void server_tell(struct sv_server *server, const char *event, json_t *body)
     }
     (void)fflush(server->out);
     if (server->control != NULL)
-        sv_control_event(server->control, body);
+        hw_control_event(server->control, body);
     else
         json_decref(body);
 }
@@ -179,10 +179,10 @@ static json_t *notice_json(const struct sv_server *server, unsigned lun,
     if (notice->key != 0)
         (void)sto_key_text(notice->key, key);
     return json_pack("{s:o, s:s, s:s, s:s, s:o, s:I}", "lun",
-                     sv_text(sv_lun_name(server->luns[lun].lun)), "reason",
+                     hw_text(sv_lun_name(server->luns[lun].lun)), "reason",
                      sto_own_reason_name(notice->reason), "text",
                      sto_own_reason_text(notice->reason), "key", key, "detail",
-                     sv_text(notice->detail), "generation", (json_int_t)notice->generation);
+                     hw_text(notice->detail), "generation", (json_int_t)notice->generation);
 }
 
 bool server_is_refusal(const struct sto_owner_notice *notice)
@@ -219,9 +219,9 @@ static json_t *lun_status(const struct server_lun *lun)
     if (own != NULL && sto_own_key(own) != 0)
         (void)snprintf(key, sizeof(key), "0x%016" PRIx64, sto_own_key(own));
     return json_pack(
-        "{s:o, s:s, s:b, s:o, s:s, s:I, s:I}", "lun", sv_text(sv_lun_name(lun->lun)), "state",
+        "{s:o, s:s, s:b, s:o, s:s, s:I, s:I}", "lun", hw_text(sv_lun_name(lun->lun)), "state",
         own == NULL ? "file" : sto_own_state_name(sto_own_state(own)), "owned", lun->owned, "wwid",
-        sv_text(known == NULL ? "" : known->wwid), "key", key, "generation",
+        hw_text(known == NULL ? "" : known->wwid), "key", key, "generation",
         own == NULL ? (json_int_t)0 : (json_int_t)sto_own_generation(own), "confirmed-ns",
         owner == NULL ? (json_int_t)0 : (json_int_t)sto_owner_confirmed_ns(owner));
 }
@@ -253,7 +253,7 @@ static json_t *lun_statistics(const struct server_lun *lun)
 {
     struct sto_gate_stats stats = sv_lun_gate_stats(lun->lun);
 
-    return json_pack("{s:o, s:I, s:I, s:I, s:i, s:i}", "lun", sv_text(sv_lun_name(lun->lun)),
+    return json_pack("{s:o, s:I, s:I, s:I, s:i, s:i}", "lun", hw_text(sv_lun_name(lun->lun)),
                      "submitted", (json_int_t)stats.submitted, "answered",
                      (json_int_t)stats.answered, "reissued", (json_int_t)stats.reissued, "waiting",
                      (int)stats.waiting, "flying", (int)stats.flying);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzzes storage/serve/sv_control and storage/serve/sv_command: three connections of the control
- * socket that send any bytes, close when they like, and may never read what they are told. Orders
- * are answered at once, or when their connection may be gone. Whatever comes, an order that gets
- * through is whole and within its bounds, each answer is one JSON object on a line of its own, and
- * no descriptor is left open.
+ * Fuzzes common/hw_control, common/hw_order and storage/serve/sv_command: three connections of the
+ * control socket that send any bytes, close when they like, and may never read what they are told.
+ * Orders are answered at once, or when their connection may be gone. Whatever comes, an order that
+ * gets through is whole and within its bounds, each answer is one JSON object on a line of its own,
+ * and no descriptor is left open.
  * The input is what one connection sends; bytes 1 to 7 are not sent but do something else.
  */
 #include <config.h>
 
-#include "storage/serve/sv_control.h"
+#include "common/hw_control.h"
+#include "storage/serve/sv_command.h"
 #include "storage/sto_pr.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -22,16 +23,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { CLIENTS = 3, HELD = 8, WATCHED = SV_CONTROL_CLIENTS + 2, TURNS = 8, MANY = 64 };
+enum { CLIENTS = 3, HELD = 8, WATCHED = HW_CONTROL_CLIENTS + 2, TURNS = 8, MANY = 64 };
 enum { ACT_NEXT = 1, ACT_RECONNECT, ACT_READ, ACT_ANSWER, ACT_EVENT, ACT_PAD, ACT_MANY };
 
 struct world {
-    struct sv_control *control;
+    struct hw_control *control;
     int listener, page_fd, clients[CLIENTS];
     bool lost_text[CLIENTS]; /* it was told something that it did not read */
     unsigned watched_count, held_count, orders;
     struct pollfd watched[WATCHED];
-    struct sv_asker held[HELD];
+    struct hw_asker held[HELD];
 };
 
 static void watch(void *context, int fd, short events)
@@ -52,9 +53,9 @@ static void watch(void *context, int fd, short events)
         world->watched_count++;
 }
 
-static void judge(const struct sv_command *command, const struct sv_asker *asker)
+static void judge(const struct sv_command *command, const struct hw_asker *asker)
 {
-    fuzz_require((unsigned)command->kind < SV_COMMAND_COUNT && command->id == NULL);
+    fuzz_require((unsigned)command->kind < SV_COMMAND_COUNT);
     fuzz_require(command->generation <= STO_GENERATION_MAX && asker->serial != 0);
     fuzz_require(asker->id == NULL || json_is_string(asker->id) || json_is_integer(asker->id));
     if (command->kind == SV_COMMAND_ACQUIRE)
@@ -65,38 +66,47 @@ static void judge(const struct sv_command *command, const struct sv_asker *asker
     fuzz_require(command->kind == SV_COMMAND_HAND_OVER || command->node == 0);
 }
 
-static void refuse(struct world *world, struct sv_asker *asker)
+static void refuse(struct world *world, struct hw_asker *asker)
 {
     struct hw_error error = { 0 };
 
     (void)hw_error_set(&error, HW_ERROR_REFUSED, EBUSY, "order", "is under way", "wait");
-    sv_control_refuse(world->control, asker, &error);
+    hw_control_refuse(world->control, asker, &error);
 }
 
-static void order(void *context, const struct sv_command *command, struct sv_asker asker)
+static void obey(struct world *world, const struct sv_command *command, struct hw_asker asker)
 {
-    struct world *world = context;
-
     judge(command, &asker);
     world->orders++;
     if (command->kind == SV_COMMAND_EVENTS)
-        sv_control_subscribe(world->control, &asker);
+        hw_control_subscribe(world->control, &asker);
     if (command->kind == SV_COMMAND_PAGE)
-        sv_control_answer(world->control, &asker, json_object(), world->page_fd);
+        hw_control_answer(world->control, &asker, json_object(), world->page_fd);
     else if (command->kind <= SV_COMMAND_VERIFY && world->held_count < HELD)
         world->held[world->held_count++] = asker;
     else if (world->orders % 2 == 0)
         refuse(world, &asker);
     else
-        sv_control_answer(world->control, &asker, json_pack("{s:s}", "gate", "open"), -1);
+        hw_control_answer(world->control, &asker, json_pack("{s:s}", "gate", "open"), -1);
+}
+
+static void order(void *context, json_t *object, struct hw_asker asker)
+{
+    struct world *world = context;
+    struct sv_command command;
+
+    if (sv_command_parse(object, &command, NULL) < 0)
+        refuse(world, &asker);
+    else
+        obey(world, &command, asker);
 }
 
 static void answer_held(struct world *world)
 {
     while (world->held_count > 0) {
-        struct sv_asker asker = world->held[--world->held_count];
+        struct hw_asker asker = world->held[--world->held_count];
 
-        sv_control_answer(world->control, &asker, json_object(), -1);
+        hw_control_answer(world->control, &asker, json_object(), -1);
     }
 }
 
@@ -111,7 +121,7 @@ static void turn(struct world *world)
             return;
         for (unsigned k = 0; k < count; k++)
             if (fds[k].revents != 0)
-                sv_control_service(world->control, fds[k].fd, fds[k].revents);
+                hw_control_service(world->control, fds[k].fd, fds[k].revents);
     }
 }
 
@@ -178,7 +188,7 @@ static void act(struct world *world, uint8_t what, unsigned *client)
     else if (what == ACT_ANSWER)
         answer_held(world);
     else if (what == ACT_EVENT)
-        sv_control_event(world->control, json_pack("{s:s}", "event", "gate"));
+        hw_control_event(world->control, json_pack("{s:s}", "event", "gate"));
     else if (what == ACT_PAD)
         send_bytes(world, *client, many, sizeof(many));
     for (unsigned i = 0; i < MANY; i++)
@@ -189,9 +199,9 @@ static void act(struct world *world, uint8_t what, unsigned *client)
 
 static void begin(struct world *world)
 {
-    const struct sv_control_callbacks callbacks = { .order = order,
-                                                    .watch = watch,
-                                                    .context = world };
+    const struct hw_control_callbacks callbacks = {
+        .order = order, .watch = watch, .context = world, .remedy = SV_REMEDY
+    };
     const struct sockaddr_un address = { .sun_family = AF_UNIX };
 
     memset(world, 0, sizeof(*world));
@@ -202,7 +212,7 @@ static void begin(struct world *world)
     fuzz_require(bind(world->listener, (const struct sockaddr *)&address, sizeof(sa_family_t)) ==
                  0);
     fuzz_require(listen(world->listener, CLIENTS) == 0);
-    fuzz_require(sv_control_new(world->listener, &callbacks, &world->control) == 0);
+    fuzz_require(hw_control_new(world->listener, &callbacks, &world->control) == 0);
     for (unsigned i = 0; i < CLIENTS; i++) {
         world->clients[i] = -1;
         reconnect(world, i);
@@ -219,7 +229,7 @@ static void end(struct world *world, int first_free)
         close(world->clients[i]);
     }
     turn(world);
-    sv_control_free(world->control);
+    hw_control_free(world->control);
     close(world->page_fd);
     next = dup(STDERR_FILENO); /* the lowest free number: nothing was left open */
     fuzz_require(next == first_free);

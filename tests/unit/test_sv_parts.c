@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Parts of hawser-lun, each alone: storage/serve/sv_page, storage/serve/sv_socket,
- * storage/serve/sv_lease, storage/serve/sv_saved, storage/serve/sv_job, storage/serve/sv_resolve,
- * storage/serve/sv_control.
+ * Parts of hawser-lun, each alone: storage/serve/sv_page, storage/serve/sv_lease,
+ * storage/serve/sv_saved, storage/serve/sv_job, storage/serve/sv_resolve.
  * (over 400: small parts that share their players)
  */
 #include "config.h"
@@ -17,20 +16,19 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/hw_feed.h"
-#include "storage/serve/sv_control.h"
 #include "storage/serve/sv_lease.h"
 #include "storage/serve/sv_page.h"
 #include "storage/serve/sv_resolve.h"
 #include "storage/serve/sv_saved.h"
-#include "storage/serve/sv_socket.h"
+#include "common/hw_socket.h"
 #include "storage/sto_state_area.h"
 #include "tests/unit/lun_file.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unix_path.h"
 #include "tests/unit/watch_loop.h"
 
 /* Neither its descriptor nor the same memory opened anew can be written, by whatever call. */
@@ -84,75 +82,7 @@ static void publishes(void)
     close(other);
 }
 
-static char path[100];
-
-static void make_path(const char *name)
-{
-    snprintf(path, sizeof(path), "/tmp/hawser-unit-%d.%s", (int)getpid(), name);
-    (void)unlink(path);
-}
-
-/* A connection that does not wait: 0 or -errno. */
-static int try_connect(int fd)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    return connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
-}
-
-static int connect_to(int type)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    return fd;
-}
-
-static void listens(void)
-{
-    struct hw_error error = { 0 };
-    struct stat stat;
-    int first, second, client, accepted;
-    unsigned filled;
-
-    make_path("listen");
-    CU_ASSERT_EQUAL_FATAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &first, &error), 0);
-    CU_ASSERT_EQUAL(lstat(path, &stat), 0);
-    CU_ASSERT_EQUAL(stat.st_mode & 0777, 0600);
-    CU_ASSERT_EQUAL(sv_socket_accept(first, &accepted), -EAGAIN);
-    client = connect_to(SOCK_STREAM);
-    CU_ASSERT_EQUAL(sv_socket_accept(first, &accepted), 0);
-    close(accepted), close(client);
-    CU_ASSERT_EQUAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &second, &error), -EADDRINUSE);
-    CU_ASSERT_EQUAL(error.kind, HW_ERROR_REFUSED);
-    close(first); /* its process died: the name is left */
-    hw_error_clear(&error);
-    CU_ASSERT_EQUAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &second, &error), 0);
-    close(connect_to(SOCK_STREAM));
-    close(second);
-    /* one that is not to be connected to yet */
-    CU_ASSERT_EQUAL(sv_socket_listen_full(path, SOCK_STREAM, geteuid(), &first, &filled, &error),
-                    0);
-    CU_ASSERT_TRUE(filled > 0);
-    client = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    CU_ASSERT_EQUAL(try_connect(client), -EAGAIN);
-    CU_ASSERT_EQUAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &second, &error), -EADDRINUSE);
-    sv_socket_empty(first, filled);
-    CU_ASSERT_EQUAL(sv_socket_accept(first, &accepted), -EAGAIN);
-    CU_ASSERT_EQUAL(try_connect(client), 0);
-    CU_ASSERT_EQUAL(sv_socket_accept(first, &accepted), 0);
-    close(accepted), close(client), close(first);
-    unlink(path);
-    close(open(path, O_CREAT | O_WRONLY, 0600));
-    CU_ASSERT_EQUAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &second, &error), -EEXIST);
-    unlink(path);
-    hw_error_clear(&error);
-    CU_ASSERT_EQUAL(sv_socket_listen("/nowhere/at/all", SOCK_STREAM, geteuid(), &second, &error),
-                    -ENOENT);
-}
+static char path[UNIX_PATH_BYTES];
 
 /* --- the lease --- */
 
@@ -196,13 +126,13 @@ static void keeps_a_lease(void)
     int64_t sent;
     eventfd_t count;
 
-    make_path("feed");
-    CU_ASSERT_EQUAL_FATAL(sv_socket_listen(path, SOCK_SEQPACKET, geteuid(), &listener, NULL), 0);
+    unix_path_make(path, "feed");
+    CU_ASSERT_EQUAL_FATAL(hw_socket_listen(path, SOCK_SEQPACKET, geteuid(), &listener, NULL), 0);
     CU_ASSERT_EQUAL_FATAL(sv_lease_new(1000, listener, -1, wake, &lease), 0);
     sv_lease_set_generation(lease, 32);
     CU_ASSERT_EQUAL_FATAL(sv_lease_start(lease), 0);
     CU_ASSERT_EQUAL(*sv_lease_until_ns(lease), 0); /* born expired */
-    first = connect_to(SOCK_SEQPACKET);
+    first = unix_path_connect(path, SOCK_SEQPACKET);
     sent = now_ns();
     feed(first, 32, sent, 5);
     CU_ASSERT_TRUE(wait_fed(1));
@@ -215,7 +145,7 @@ static void keeps_a_lease(void)
     CU_ASSERT_TRUE(wait_fed(5));
     CU_ASSERT_EQUAL(sv_lease_stats(lease).taken, 1);
     CU_ASSERT_EQUAL(*sv_lease_until_ns(lease), sent + 1000000000);
-    second = connect_to(SOCK_SEQPACKET); /* clusterd was started again */
+    second = unix_path_connect(path, SOCK_SEQPACKET); /* clusterd was started again */
     sent = now_ns();
     feed(second, 32, sent, 6);
     CU_ASSERT_TRUE(wait_fed(6));
@@ -478,182 +408,12 @@ static void resolves(void)
     CU_ASSERT_STRING_EQUAL(error.object, "no-such-host.invalid");
 }
 
-/* --- the control socket --- */
-
-static struct watch_loop loop;
-static struct sv_control *control;
-static unsigned orders;
-static int pass_fd = -1;
-
-static void control_ready(void *context, int fd, short revents)
-{
-    (void)context;
-    sv_control_service(control, fd, revents);
-}
-
-static void control_watch(void *context, int fd, short events)
-{
-    (void)context;
-    watch_loop_set(&loop, fd, events, control_ready, NULL);
-}
-
-static void control_order(void *context, const struct sv_command *command, struct sv_asker asker)
-{
-    (void)context;
-    orders++;
-    if (command->kind == SV_COMMAND_EVENTS)
-        sv_control_subscribe(control, &asker);
-    sv_control_answer(control, &asker, json_pack("{s:s}", "did", sv_command_name(command->kind)),
-                      command->kind == SV_COMMAND_PAGE ? pass_fd : -1);
-}
-
-static void settle(void)
-{
-    while (watch_loop_turn(&loop, 30))
-        continue;
-}
-
-static const char *exchange(int fd, const char *line)
-{
-    static char answer[2048];
-    ssize_t got;
-
-    CU_ASSERT_EQUAL(send(fd, line, strlen(line), 0), (ssize_t)strlen(line));
-    settle();
-    got = recv(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT);
-    answer[got > 0 ? got : 0] = '\0';
-    return answer;
-}
-
-static void takes_orders(void)
-{
-    const struct sv_control_callbacks callbacks = { .order = control_order,
-                                                    .watch = control_watch };
-    char long_line[SV_LINE_BYTES + 100];
-    int listener, client, other, clients[SV_CONTROL_CLIENTS];
-
-    memset(&loop, 0, sizeof(loop));
-    make_path("control");
-    CU_ASSERT_EQUAL_FATAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &listener, NULL), 0);
-    CU_ASSERT_EQUAL_FATAL(sv_control_new(listener, &callbacks, &control), 0);
-    client = connect_to(SOCK_STREAM);
-    other = connect_to(SOCK_STREAM);
-    settle();
-    CU_ASSERT_PTR_NOT_NULL(
-        strstr(exchange(client, "{\"command\":\"status\",\"id\":3}\n"), "\"id\":3"));
-    CU_ASSERT_STRING_EQUAL(exchange(client, "{\"command\":\"sta"), "");
-    CU_ASSERT_PTR_NOT_NULL(strstr(exchange(client, "tus\"}\n\n"), "\"ok\":true"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(exchange(client, "nonsense\n"), "\"kind\":\"usage\""));
-    memset(long_line, 'x', sizeof(long_line));
-    long_line[sizeof(long_line) - 1] = '\0';
-    CU_ASSERT_PTR_NOT_NULL(strstr(exchange(client, long_line), "longer"));
-    CU_ASSERT_STRING_EQUAL(exchange(client, "more of it\n"), ""); /* the rest of that line */
-    CU_ASSERT_PTR_NOT_NULL(strstr(exchange(client, "{\"command\":\"hold\"}\n"), "hold"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(exchange(other, "{\"command\":\"events\"}\n"), "events"));
-    sv_control_event(control, json_pack("{s:s}", "event", "gate"));
-    CU_ASSERT_STRING_EQUAL(exchange(client, "\n"), "");
-    CU_ASSERT_PTR_NOT_NULL(strstr(exchange(other, "\n"), "gate"));
-    CU_ASSERT_EQUAL(orders, 4);
-    for (unsigned i = 0; i < SV_CONTROL_CLIENTS; i++) /* more than it has places for */
-        clients[i] = connect_to(SOCK_STREAM);
-    settle();
-    CU_ASSERT_PTR_NOT_NULL(strstr(exchange(client, "{\"command\":\"status\"}\n"), "ok"));
-    for (unsigned i = 0; i < SV_CONTROL_CLIENTS; i++)
-        close(clients[i]);
-    /* who does not read is dropped, and nobody waits */
-    for (unsigned i = 0; i < 100000 && sv_control_has_output(control) == (i > 0); i++)
-        sv_control_event(control, json_pack("{s:s}", "event", "gate"));
-    settle();
-    close(client), close(other);
-    settle();
-    sv_control_free(control);
-    unlink(path);
-}
-
-static void hands_a_descriptor(void)
-{
-    const struct sv_control_callbacks callbacks = { .order = control_order,
-                                                    .watch = control_watch };
-    union {
-        struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof(int))];
-    } rights;
-    char text[256];
-    struct iovec iov = { text, sizeof(text) };
-    struct msghdr message = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof(rights)
-    };
-    int listener, client, got = -1;
-
-    memset(&loop, 0, sizeof(loop));
-    make_path("control");
-    pass_fd = memfd_create("unit", MFD_CLOEXEC);
-    CU_ASSERT_EQUAL(ftruncate(pass_fd, 12345), 0);
-    CU_ASSERT_EQUAL_FATAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &listener, NULL), 0);
-    CU_ASSERT_EQUAL_FATAL(sv_control_new(listener, &callbacks, &control), 0);
-    client = connect_to(SOCK_STREAM);
-    CU_ASSERT_TRUE(send(client, "{\"command\":\"page\"}\n", 19, 0) == 19);
-    settle();
-    CU_ASSERT_TRUE(recvmsg(client, &message, MSG_DONTWAIT) > 0);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(CMSG_FIRSTHDR(&message));
-    memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(got));
-    CU_ASSERT_EQUAL(lseek(got, 0, SEEK_END), 12345);
-    close(got), close(client), close(pass_fd);
-    sv_control_free(control);
-    unlink(path);
-}
-
-/* Without its descriptor the answer would be a lie: it is an error, and says what to do. */
-static void says_that_no_descriptor_goes(void)
-{
-    const struct sv_control_callbacks callbacks = { .order = control_order,
-                                                    .watch = control_watch };
-    static char rest[1 << 20];
-    size_t have = 0;
-    ssize_t got;
-    int listener, client;
-
-    memset(&loop, 0, sizeof(loop));
-    make_path("control");
-    CU_ASSERT_EQUAL_FATAL(sv_socket_listen(path, SOCK_STREAM, geteuid(), &listener, NULL), 0);
-    CU_ASSERT_EQUAL_FATAL(sv_control_new(listener, &callbacks, &control), 0);
-    client = connect_to(SOCK_STREAM);
-    settle();
-    pass_fd = 1 << 20; /* names none */
-    CU_ASSERT_PTR_NOT_NULL(
-        strstr(exchange(client, "{\"command\":\"page\",\"id\":4}\n"), "\"id\":4"));
-    CU_ASSERT_PTR_NOT_NULL(
-        strstr(exchange(client, "{\"command\":\"page\"}\n"), "\"remedy\":\"ask again"));
-    /* its reader is behind: other lines stand before it */
-    CU_ASSERT_PTR_NOT_NULL(strstr(exchange(client, "{\"command\":\"events\"}\n"), "events"));
-    while (!sv_control_has_output(control))
-        sv_control_event(control, json_pack("{s:s}", "event", "gate"));
-    pass_fd = listener;
-    CU_ASSERT_EQUAL(send(client, "{\"command\":\"page\"}\n", 19, 0), 19);
-    do {
-        settle();
-        got = recv(client, rest + have, sizeof(rest) - 1 - have, MSG_DONTWAIT);
-        have += got > 0 ? (size_t)got : 0;
-    } while (got > 0 && have < sizeof(rest) - 1);
-    rest[have] = '\0';
-    CU_ASSERT_PTR_NOT_NULL(strstr(rest, "\"ok\":false"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(rest, "\"remedy\":\"read it"));
-    close(client);
-    settle();
-    sv_control_free(control);
-    unlink(path);
-}
-
 const struct unit_case unit_cases[] = {
     { "the shared page says all or nothing, and readers cannot write", publishes },
-    { "sockets of the dead are taken over, those of the living are not", listens },
     { "feeds move the deadline, and only the right ones", keeps_a_lease },
     { "the lease thread's memory stays, a guest's may go", locks_its_memory },
     { "header slots are looked at, and consumed in both", looks_and_consumes },
     { "a write of a header that forbids to write the disks is seen", judges_writes },
     { "portals are looked up before lock-in", resolves },
-    { "orders come by lines, and nobody is waited for", takes_orders },
-    { "the page's descriptor goes with its answer", hands_a_descriptor },
-    { "or the answer is an error", says_that_no_descriptor_goes },
     { 0 },
 };

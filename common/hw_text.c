@@ -4,7 +4,7 @@
  */
 #include "config.h"
 
-#include "storage/serve/sv_text.h"
+#include "common/hw_text.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -38,7 +38,7 @@ static size_t character_bytes(const uint8_t *at)
     return code >= least && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) ? bytes : 0;
 }
 
-json_t *sv_text(const char *text)
+json_t *hw_text(const char *text)
 {
     const uint8_t *at = (const uint8_t *)text;
     hw_auto_free char *out = malloc(strlen(text) * SPELLED_BYTES + 1);

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "storage/serve/sv_socket.h"
+#include "common/hw_socket.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -128,27 +128,27 @@ static int listen_if_free(const char *path, int type, uid_t uid, int *ret_fd, un
     return rc;
 }
 
-int sv_socket_listen(const char *path, int type, uid_t uid, int *ret_fd, struct hw_error *error)
+int hw_socket_listen(const char *path, int type, uid_t uid, int *ret_fd, struct hw_error *error)
 {
     return listen_if_free(path, type, uid, ret_fd, NULL, error);
 }
 
-int sv_socket_listen_full(const char *path, int type, uid_t uid, int *ret_fd, unsigned *ret_filled,
+int hw_socket_listen_full(const char *path, int type, uid_t uid, int *ret_fd, unsigned *ret_filled,
                           struct hw_error *error)
 {
     *ret_filled = 0;
     return listen_if_free(path, type, uid, ret_fd, ret_filled, error);
 }
 
-void sv_socket_empty(int listener, unsigned filled)
+void hw_socket_empty(int listener, unsigned filled)
 {
     int fd;
 
-    for (unsigned i = 0; i < filled && sv_socket_accept(listener, &fd) == 0; i++)
+    for (unsigned i = 0; i < filled && hw_socket_accept(listener, &fd) == 0; i++)
         (void)close(fd);
 }
 
-int sv_socket_accept(int listener, int *ret_fd)
+int hw_socket_accept(int listener, int *ret_fd)
 {
     int fd;
 

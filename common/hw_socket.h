@@ -3,8 +3,8 @@
  * Listening unix sockets of the server. What a dead process left at the path is taken away; a path
  * where somebody answers is refused.
  */
-#ifndef SV_SOCKET_H
-#define SV_SOCKET_H
+#ifndef HW_SOCKET_H
+#define HW_SOCKET_H
 
 #include <sys/types.h>
 
@@ -16,7 +16,7 @@
  * with the message: -EADDRINUSE (refused) if another process listens there, -EEXIST if something
  * else than a socket is there. The name stays when the descriptor is closed.
  */
-int sv_socket_listen(const char *path, int type, uid_t uid, int *ret_fd, struct hw_error *error);
+int hw_socket_listen(const char *path, int type, uid_t uid, int *ret_fd, struct hw_error *error);
 
 /*
  * The same, but nobody is connected yet: its backlog is full, of `ret_filled` connections of our
@@ -24,12 +24,12 @@ int sv_socket_listen(const char *path, int type, uid_t uid, int *ret_fd, struct 
  * would wait for an answer with all of its guest, and never start the disk again if this process
  * ended before it gave one.
  */
-int sv_socket_listen_full(const char *path, int type, uid_t uid, int *ret_fd, unsigned *ret_filled,
+int hw_socket_listen_full(const char *path, int type, uid_t uid, int *ret_fd, unsigned *ret_filled,
                           struct hw_error *error);
 /* Take those `filled` connections out again: whoever waits is connected now. */
-void sv_socket_empty(int listener, unsigned filled);
+void hw_socket_empty(int listener, unsigned filled);
 
 /* Accept one connection, not blocking, closed on exec; -EAGAIN if there is none, or -errno. */
-int sv_socket_accept(int listener, int *ret_fd);
+int hw_socket_accept(int listener, int *ret_fd);
 
 #endif

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "storage/serve/sv_control.h"
+#include "common/hw_control.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 
 #include "common/hw_cleanup.h"
 #include "common/hw_vector.h"
-#include "storage/serve/sv_socket.h"
-#include "storage/serve/sv_text.h"
+#include "common/hw_socket.h"
+#include "common/hw_text.h"
 
 struct client {
     int fd; /* -1: free */
@@ -26,20 +26,20 @@ struct client {
     bool events; /* wants to be told */
     short watched;
     size_t have;
-    char line[SV_LINE_BYTES + 1];
+    char line[HW_ORDER_BYTES + 1];
     bool skipping; /* the rest of a line that was too long */
     HW_VECTOR(char) out;
     int pass_fd; /* goes with the next byte of `out`; a duplicate, or -1 */
 };
 
-struct sv_control {
+struct hw_control {
     int listener;
-    struct sv_control_callbacks callbacks;
+    struct hw_control_callbacks callbacks;
     uint64_t last_serial;
-    struct client clients[SV_CONTROL_CLIENTS];
+    struct client clients[HW_CONTROL_CLIENTS];
 };
 
-static void watch(struct sv_control *control, struct client *client)
+static void watch(struct hw_control *control, struct client *client)
 {
     short events = client->out.count > 0 ? POLLIN | POLLOUT : POLLIN;
 
@@ -49,7 +49,7 @@ static void watch(struct sv_control *control, struct client *client)
     }
 }
 
-static void drop(struct sv_control *control, struct client *client)
+static void drop(struct hw_control *control, struct client *client)
 {
     if (client->fd < 0)
         return;
@@ -62,36 +62,36 @@ static void drop(struct sv_control *control, struct client *client)
     client->serial = 0;
 }
 
-int sv_control_new(int listener, const struct sv_control_callbacks *callbacks,
-                   struct sv_control **ret_control)
+int hw_control_new(int listener, const struct hw_control_callbacks *callbacks,
+                   struct hw_control **ret_control)
 {
-    struct sv_control *control = calloc(1, sizeof(*control));
+    struct hw_control *control = calloc(1, sizeof(*control));
 
     if (control == NULL)
         return -ENOMEM;
     control->listener = listener;
     control->callbacks = *callbacks;
-    for (unsigned i = 0; i < SV_CONTROL_CLIENTS; i++)
+    for (unsigned i = 0; i < HW_CONTROL_CLIENTS; i++)
         control->clients[i].fd = control->clients[i].pass_fd = -1;
     callbacks->watch(callbacks->context, listener, POLLIN);
     *ret_control = control;
     return 0;
 }
 
-void sv_control_free(struct sv_control *control)
+void hw_control_free(struct hw_control *control)
 {
     if (control == NULL)
         return;
-    for (unsigned i = 0; i < SV_CONTROL_CLIENTS; i++)
+    for (unsigned i = 0; i < HW_CONTROL_CLIENTS; i++)
         drop(control, &control->clients[i]);
     control->callbacks.watch(control->callbacks.context, control->listener, 0);
     (void)close(control->listener);
     free(control);
 }
 
-static struct client *find(struct sv_control *control, const struct sv_asker *asker)
+static struct client *find(struct hw_control *control, const struct hw_asker *asker)
 {
-    struct client *client = &control->clients[asker->place % SV_CONTROL_CLIENTS];
+    struct client *client = &control->clients[asker->place % HW_CONTROL_CLIENTS];
 
     return asker->serial != 0 && client->serial == asker->serial ? client : NULL;
 }
@@ -117,7 +117,7 @@ static ssize_t send_some(struct client *client)
     return sendmsg(client->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void flush(struct sv_control *control, struct client *client)
+static void flush(struct hw_control *control, struct client *client)
 {
     while (client->fd >= 0 && client->out.count > 0) {
         ssize_t sent = send_some(client);
@@ -139,11 +139,11 @@ static void flush(struct sv_control *control, struct client *client)
     watch(control, client);
 }
 
-static void put(struct sv_control *control, struct client *client, const char *text)
+static void put(struct hw_control *control, struct client *client, const char *text)
 {
     const size_t bytes = strlen(text), have = client->out.count;
 
-    if (have + bytes + 1 > SV_CONTROL_OUT_BYTES ||
+    if (have + bytes + 1 > HW_CONTROL_OUT_BYTES ||
         hw_vector_reserve(&client->out, have + bytes + 1) < 0) {
         drop(control, client);
         return;
@@ -154,7 +154,7 @@ static void put(struct sv_control *control, struct client *client, const char *t
     flush(control, client);
 }
 
-static void put_json(struct sv_control *control, struct client *client, const json_t *body)
+static void put_json(struct hw_control *control, struct client *client, const json_t *body)
 {
     char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
 
@@ -165,7 +165,7 @@ static void put_json(struct sv_control *control, struct client *client, const js
     free(text);
 }
 
-static void respond(struct sv_control *control, struct sv_asker *asker, json_t *body)
+static void respond(struct hw_control *control, struct hw_asker *asker, json_t *body)
 {
     struct client *client = find(control, asker);
 
@@ -181,7 +181,7 @@ static void respond(struct sv_control *control, struct sv_asker *asker, json_t *
 
 /* A descriptor goes with the first byte of the next line, so no other line may wait. 0, or -errno
  * with the message. */
-static int attach(struct sv_control *control, struct client *client, int fd, struct hw_error *error)
+static int attach(struct hw_control *control, struct client *client, int fd, struct hw_error *error)
 {
     flush(control, client);
     if (client->fd < 0)
@@ -198,14 +198,14 @@ static int attach(struct sv_control *control, struct client *client, int fd, str
     return 0;
 }
 
-void sv_control_answer(struct sv_control *control, struct sv_asker *asker, json_t *body, int fd)
+void hw_control_answer(struct hw_control *control, struct hw_asker *asker, json_t *body, int fd)
 {
     struct client *client = find(control, asker);
     struct hw_error error = { 0 };
 
     if (client != NULL && fd >= 0 && attach(control, client, fd, &error) < 0) {
         json_decref(body);
-        sv_control_refuse(control, asker, &error);
+        hw_control_refuse(control, asker, &error);
         return;
     }
     if (body != NULL)
@@ -213,17 +213,17 @@ void sv_control_answer(struct sv_control *control, struct sv_asker *asker, json_
     respond(control, asker, body);
 }
 
-void sv_control_refuse(struct sv_control *control, struct sv_asker *asker,
+void hw_control_refuse(struct hw_control *control, struct hw_asker *asker,
                        const struct hw_error *error)
 {
     json_t *body = json_pack("{s:b, s:{s:s, s:o, s:o, s:o}}", "ok", 0, "error", "kind",
-                             hw_error_kind_name(error->kind), "object", sv_text(error->object),
-                             "reason", sv_text(error->reason), "remedy", sv_text(error->remedy));
+                             hw_error_kind_name(error->kind), "object", hw_text(error->object),
+                             "reason", hw_text(error->reason), "remedy", hw_text(error->remedy));
 
     respond(control, asker, body);
 }
 
-void sv_control_subscribe(struct sv_control *control, const struct sv_asker *asker)
+void hw_control_subscribe(struct hw_control *control, const struct hw_asker *asker)
 {
     struct client *client = find(control, asker);
 
@@ -231,52 +231,53 @@ void sv_control_subscribe(struct sv_control *control, const struct sv_asker *ask
         client->events = true;
 }
 
-void sv_control_event(struct sv_control *control, json_t *body)
+void hw_control_event(struct hw_control *control, json_t *body)
 {
-    for (unsigned i = 0; i < SV_CONTROL_CLIENTS; i++)
+    for (unsigned i = 0; i < HW_CONTROL_CLIENTS; i++)
         if (control->clients[i].fd >= 0 && control->clients[i].events)
             put_json(control, &control->clients[i], body);
     json_decref(body);
 }
 
-bool sv_control_has_output(const struct sv_control *control)
+bool hw_control_has_output(const struct hw_control *control)
 {
-    for (unsigned i = 0; i < SV_CONTROL_CLIENTS; i++)
+    for (unsigned i = 0; i < HW_CONTROL_CLIENTS; i++)
         if (control->clients[i].fd >= 0 && control->clients[i].out.count > 0)
             return true;
     return false;
 }
 
-static void obey(struct sv_control *control, struct client *client, size_t bytes)
+static void obey(struct hw_control *control, struct client *client, size_t bytes)
 {
-    struct sv_command command;
     struct hw_error error = { 0 };
-    struct sv_asker asker = { .place = (unsigned)(client - control->clients),
+    struct hw_asker asker = { .place = (unsigned)(client - control->clients),
                               .serial = client->serial };
-    int rc = sv_command_parse(client->line, bytes, &command, &error);
+    json_t *object;
 
-    asker.id = hw_take(command.id);
-    if (rc < 0)
-        sv_control_refuse(control, &asker, &error);
-    else
-        control->callbacks.order(control->callbacks.context, &command, asker);
+    if (hw_order_read(client->line, bytes, control->callbacks.remedy, &object, &asker.id, &error) <
+        0) {
+        hw_control_refuse(control, &asker, &error);
+        return;
+    }
+    control->callbacks.order(control->callbacks.context, object, asker);
+    json_decref(object);
 }
 
-static void too_long(struct sv_control *control, struct client *client)
+static void too_long(struct hw_control *control, struct client *client)
 {
     struct hw_error error = { 0 };
-    struct sv_asker asker = { .place = (unsigned)(client - control->clients),
+    struct hw_asker asker = { .place = (unsigned)(client - control->clients),
                               .serial = client->serial };
 
-    (void)hw_error_setf(&error, HW_ERROR_USAGE, E2BIG, "order", "see hawser-lun(8)",
-                        "is longer than %d bytes", SV_LINE_BYTES);
+    (void)hw_error_setf(&error, HW_ERROR_USAGE, E2BIG, "order", control->callbacks.remedy,
+                        "is longer than %d bytes", HW_ORDER_BYTES);
     client->skipping = true;
     client->have = 0;
-    sv_control_refuse(control, &asker, &error);
+    hw_control_refuse(control, &asker, &error);
 }
 
 /* Whole lines out of what was read; the client may be dropped inside. */
-static void take_lines(struct sv_control *control, struct client *client)
+static void take_lines(struct hw_control *control, struct client *client)
 {
     const uint64_t serial = client->serial;
     char *end;
@@ -293,13 +294,13 @@ static void take_lines(struct sv_control *control, struct client *client)
         client->have -= bytes + 1;
         memmove(client->line, end + 1, client->have);
     }
-    if (client->have > SV_LINE_BYTES)
+    if (client->have > HW_ORDER_BYTES)
         too_long(control, client);
     else if (client->skipping)
         client->have = 0;
 }
 
-static void read_some(struct sv_control *control, struct client *client)
+static void read_some(struct hw_control *control, struct client *client)
 {
     ssize_t got = recv(client->fd, client->line + client->have, sizeof(client->line) - client->have,
                        MSG_DONTWAIT);
@@ -314,14 +315,14 @@ static void read_some(struct sv_control *control, struct client *client)
     take_lines(control, client);
 }
 
-static void accept_client(struct sv_control *control)
+static void accept_client(struct hw_control *control)
 {
     struct client *client = NULL;
     int fd;
 
-    if (sv_socket_accept(control->listener, &fd) < 0)
+    if (hw_socket_accept(control->listener, &fd) < 0)
         return;
-    for (unsigned i = 0; i < SV_CONTROL_CLIENTS && client == NULL; i++)
+    for (unsigned i = 0; i < HW_CONTROL_CLIENTS && client == NULL; i++)
         if (control->clients[i].fd < 0)
             client = &control->clients[i];
     if (client == NULL) {
@@ -332,16 +333,17 @@ static void accept_client(struct sv_control *control)
     client->fd = fd;
     client->pass_fd = -1;
     client->serial = ++control->last_serial;
+    client->events = control->callbacks.tells_all;
     watch(control, client);
 }
 
-void sv_control_service(struct sv_control *control, int fd, short revents)
+void hw_control_service(struct hw_control *control, int fd, short revents)
 {
     if (fd == control->listener) {
         accept_client(control);
         return;
     }
-    for (unsigned i = 0; i < SV_CONTROL_CLIENTS; i++) {
+    for (unsigned i = 0; i < HW_CONTROL_CLIENTS; i++) {
         struct client *client = &control->clients[i];
 
         if (client->fd != fd)
