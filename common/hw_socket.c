@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Listening unix sockets. The name of a dead process's socket is replaced by renaming over it, so
+ * Unix sockets. The name of a dead process's socket is replaced by renaming over it, so
  * that the path is never without one.
  */
 #include "config.h"
@@ -158,5 +158,20 @@ int hw_socket_accept(int listener, int *ret_fd)
     if (fd < 0)
         return -errno;
     *ret_fd = fd;
+    return 0;
+}
+
+int hw_socket_connect(const char *path, int *ret_fd, struct hw_error *error)
+{
+    hw_auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct sockaddr_un address;
+
+    if (fd < 0 || set_address(&address, path) < 0)
+        return fail(error, path, "no socket can be made");
+    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+        return hw_error_setf(error, HW_ERROR_FAILED, errno, path,
+                             "check the path, and that its process runs", "nobody answers: %s",
+                             strerror(errno));
+    *ret_fd = hw_take_fd(&fd);
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Listening unix sockets of the server. What a dead process left at the path is taken away; a path
- * where somebody answers is refused.
+ * Unix sockets of servers. What a dead process left at the path is taken away; a path where
+ * somebody answers is refused.
  */
 #ifndef HW_SOCKET_H
 #define HW_SOCKET_H
@@ -31,5 +31,12 @@ void hw_socket_empty(int listener, unsigned filled);
 
 /* Accept one connection, not blocking, closed on exec; -EAGAIN if there is none, or -errno. */
 int hw_socket_accept(int listener, int *ret_fd);
+
+/*
+ * Connect a stream socket, not blocking, to whoever listens at `path`. 0 and a descriptor that is
+ * the caller's, or -errno with the message: -ECONNREFUSED if its process is gone, -EAGAIN if it
+ * does not take connections.
+ */
+int hw_socket_connect(const char *path, int *ret_fd, struct hw_error *error);
 
 #endif

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BARE_BYTES_LEAST = 1024 * 1024 };
+enum { BARE_BYTES_LEAST = 1024 * 1024, SOCKET_BYTES_MOST = 107 };
 
 struct unit {
     const char *suffix;
@@ -128,6 +128,22 @@ static int take_value(const struct hw_call *call, const char *name, const struct
                              "%s is not within %s to %s", text, bound_text(range[0], kind, least),
                              bound_text(range[1], kind, most));
     *ret_value = value;
+    return 0;
+}
+
+int hw_parse_socket(const char *text, const char *option, const char **ret_path,
+                    struct hw_error *error)
+{
+    static const char prefix[] = "unix:";
+    const char *path = text + sizeof(prefix) - 1;
+
+    if (strncmp(text, prefix, sizeof(prefix) - 1) != 0)
+        return hw_error_set(error, HW_ERROR_USAGE, EINVAL, option, "is no unix:PATH",
+                            "write unix: and the socket's path");
+    if (path[0] == '\0' || strlen(path) > SOCKET_BYTES_MOST)
+        return hw_error_set(error, HW_ERROR_USAGE, EINVAL, option, "is no path of a unix socket",
+                            "give one of 1 to 107 bytes, such as /run/web1.sock");
+    *ret_path = path;
     return 0;
 }
 

@@ -19,6 +19,13 @@ int hw_parse_size(const char *text, uint64_t *ret_bytes);
 int hw_parse_duration(const char *text, uint64_t *ret_ms);
 
 /*
+ * The path in "unix:PATH", 1 to 107 bytes (unix(7)), for as long as `text` lives. -EINVAL with a
+ * message of kind HW_ERROR_USAGE that names `option`.
+ */
+int hw_parse_socket(const char *text, const char *option, const char **ret_path,
+                    struct hw_error *error);
+
+/*
  * The value of option `name`, from `least` to `most`. Where the option is not given, ret_value
  * keeps what the caller put there. -EINVAL with a message of kind HW_ERROR_USAGE.
  */

@@ -53,11 +53,11 @@ static int take_path(const char *path, char ret_path[SV_SOCKET_BYTES], const cha
 static int take_socket(const char *text, char ret_path[SV_SOCKET_BYTES], const char *option,
                        struct hw_error *error)
 {
-    static const char prefix[] = "unix:";
+    const char *path;
 
-    if (strncmp(text, prefix, sizeof(prefix) - 1) != 0)
-        return usage(error, option, "is no unix:PATH", "write unix: and the socket's path");
-    return take_path(text + sizeof(prefix) - 1, ret_path, option, error);
+    if (hw_parse_socket(text, option, &path, error) < 0)
+        return -EINVAL;
+    return take_path(path, ret_path, option, error);
 }
 
 /* The words behind the URL: socket=PATH[,ro]. A socket's path has no comma. */

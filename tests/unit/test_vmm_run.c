@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vmm-core/run/vmm_run and vmm-core/run/vmm_words: what the command line refuses, each in one line
- * with a remedy, before any machine is made. A machine that runs is in test_vmm_run.sh.
+ * vmm-core/run/vmm_run, vmm-core/run/vmm_run_options, vmm-core/run/vmm_ctl and
+ * vmm-core/run/vmm_words: what the command line refuses, each in one line with a remedy, before any
+ * machine is made or asked. A machine that runs, and its orders (vmm-core/run/vmm_run_orders), are
+ * in test_vmm_run.sh.
  */
 #include <config.h>
 
@@ -63,6 +65,16 @@ static void refuses_wrong_words(void)
     refused(WORDS("run", "--no-state", "--kernel", "k", "--serial", "pty"), 2, "--serial");
 }
 
+static void refuses_wrong_orders(void)
+{
+    refused(WORDS("run", "--no-state", "--kernel", "k", "--api", "/run/x"), 2, "--api: is no unix");
+    refused(WORDS("run", "--no-state", "--kernel", "k", "--api", "unix:"), 2, "--api: is no path");
+    refused(WORDS("ctl", "status"), 2, "--api: is missing");
+    refused(WORDS("ctl", "status", "--api", "/run/x"), 2, "--api: is no unix:PATH");
+    refused(WORDS("ctl", "status", "--api", "unix:/nowhere/x", "--timeout", "soon"), 2, "timeout");
+    refused(WORDS("ctl", "status", "--api", "unix:/nowhere/x"), 1, "/nowhere/x: nobody answers");
+}
+
 static void refuses_wrong_files(void)
 {
     refused(WORDS("run", "--no-state", "--kernel", "/nowhere/vmlinux"), 1,
@@ -75,6 +87,7 @@ static void refuses_wrong_files(void)
 
 const struct unit_case unit_cases[] = {
     { "wrong words", refuses_wrong_words },
+    { "wrong orders", refuses_wrong_orders },
     { "wrong files", refuses_wrong_files },
     { 0 },
 };

@@ -106,6 +106,52 @@ wait_until threads 2
 ended
 tap_is "output that nobody takes does not end it" "$STATUS $(cat "$work/err")" "0 "
 
+ctl()
+{
+    "$VMM" ctl --api "unix:$work/api" "$@" 2>&1
+}
+# asks ORDER WORDS...: the answer has them
+asks()
+{
+    ctl "$1" | tr '\n' ' ' | grep -q -- "$2"
+}
+: >"$work/out"
+(vmm --append orders --serial stdio --api "unix:$work/api") <"$work/in" >"$work/out" 2>"$work/err" &
+PID=$!
+exec 9>"$work/in"
+until_out orders
+tap_check "it tells what it is" asks status "^state: running panicked: no cpus: 1 memory-bytes: 16777216 "
+tap_check "also as JSON" grep -q '^{"state":"running",.*"ok":true,' <<<"$(ctl status --json)"
+tap_is "its socket is its user's alone" "$(stat -c %a "$work/api")" 600
+tap_check "it pauses" asks pause "^state: paused "
+tap_check "and may be told so again" asks pause "^state: paused "
+printf 'a%.0s' {1..50} >&9
+tap_is "and says nothing then" "$(asks status 'state: paused' && cat "$work/out")" "orders"
+tap_check "it goes on" asks resume "^state: running "
+tap_check "where it stood" until_out "a\{50\}"
+out=$(ctl dance)
+tap_is "an unknown order" "$? $out" "2 hawser-vmm: dance: is no order; see hawser-vmm(8)"
+out=$(ctl status how=1)
+tap_is "an unknown word" "$? $out" '2 hawser-vmm: how: is no word of "status"; see hawser-vmm(8)'
+out=$(ctl status how)
+tap_is "a word that is none" "$? $out" "2 hawser-vmm: how: is no NAME=VALUE; see hawser-vmm(8)"
+out=$( (vmm --append x --api "unix:$work/api" 2>&1) )
+tap_is "another VM does not take its socket" "$? $out" \
+    "3 hawser-vmm: $work/api: another process listens there already; stop it, or choose another path"
+out=$(ctl quit)
+tap_is "it is told to end" "$? $out" "0 "
+exec 9>&-
+wait "$PID"
+tap_is "and does" "$? $(cat "$work/err")" "0 "
+PID=
+out=$(ctl status)
+tap_is "nobody answers then" "$? $out" \
+    "1 hawser-vmm: $work/api: nobody answers: Connection refused; check the path, and that its process runs"
+(vmm --append x --api "unix:$work/api") &
+PID=$!
+tap_check "what is left of its socket is in nobody's way" wait_until asks status "^state: running "
+ended
+
 head -c 100000 /dev/zero >"$work/none"
 out=$(timeout 60 "$VMM" run --memory 16M --kernel "$work/none" --no-state 2>&1)
 tap_is "a kernel that is none" "$? $out" "3 hawser-vmm: $work/none: is no kernel for x86; give a bzImage, or a vmlinux with CONFIG_PVH"

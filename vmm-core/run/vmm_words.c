@@ -21,6 +21,17 @@ static const struct hw_option run_options[] = {
       .help = "run although the VM's memory cannot be saved; wanted, for there is nothing yet to "
               "save it to" },
     { .name = "no-reboot", .help = "end when the guest resets itself, instead of booting again" },
+    { .name = "api",
+      .argument = "unix:PATH",
+      .help = "take orders there, one JSON object a line; hawser-vmm ctl sends them" },
+    { .name = NULL },
+};
+
+static const struct hw_option ctl_options[] = {
+    { .name = "api", .argument = "unix:PATH", .help = "the one of hawser-vmm run" },
+    { .name = "timeout",
+      .argument = "DURATION",
+      .help = "how long to wait for the answer (30s; without end for a command that takes time)" },
     { .name = NULL },
 };
 
@@ -41,6 +52,28 @@ static const struct hw_verb verbs[] = {
                    "stdio --no-state",
         .options = run_options,
         .run = HW_RUN(vmm_verb_run),
+    },
+    {
+        .path = "ctl",
+        .arguments = "COMMAND [NAME=VALUE...]",
+        .summary = "give an order to a running virtual machine",
+        .text = "Sends one order to the control socket of a hawser-vmm run, waits until it is "
+                "done, and prints the answer; with --json as it came.\n"
+                "\n"
+                "status: what it is and does. pause: its processors stand still. resume: they go "
+                "on. powerdown: its power button is pressed; it is the guest that switches itself "
+                "off then. quit: it ends at once, as if its power had failed.\n"
+                "\n"
+                "On the socket each line is a JSON object with \"command\" and the NAMEs. The "
+                "answer carries \"ok\", or \"error\" with object, reason and remedy, and the "
+                "\"id\" of the order if it had one. Each connection is also told what happens, as "
+                "lines with \"event\": paused, resumed, panicked, reset, ended; and begun, "
+                "progress, done or failed with \"command\", of one that takes time. One of those "
+                "is under way at a time. A connection that does not read what it is told is "
+                "closed.",
+        .example = "hawser-vmm ctl --api unix:/run/web1.api status",
+        .options = ctl_options,
+        .run = HW_RUN(vmm_verb_ctl),
     },
     { .path = NULL },
 };

@@ -9,5 +9,7 @@ extern const struct hw_program vmm_program;
 
 /* hawser-vmm run; the exit status. */
 int vmm_verb_run(struct hw_call *call);
+/* hawser-vmm ctl; the exit status. */
+int vmm_verb_ctl(struct hw_call *call);
 
 #endif

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hawser-vmm ctl: one order to a VM's control socket, and its answer for people, or as it came with
+ * --json. Knows no commands: their words go as they are. What the VM says is not trusted.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/hw_cleanup.h"
+#include "common/hw_clock.h"
+#include "common/hw_control.h"
+#include "common/hw_socket.h"
+#include "common/hw_text.h"
+#include "common/hw_values.h"
+#include "vmm-core/run/vmm_words.h"
+
+enum { ANSWER_MS = 30000, ID = 1, LINE_BYTES_MOST = 2 * HW_CONTROL_OUT_BYTES };
+
+struct ctl {
+    struct hw_call *call;
+    const char *path, *command;
+    int fd;
+    bool json, begun; /* it was begun: it may take its time */
+    uint64_t timeout_ms;
+    HW_VECTOR(char) in;
+    struct hw_error *error;
+};
+
+static int no_memory(struct hw_error *error)
+{
+    return hw_error_set(error, HW_ERROR_FAILED, ENOMEM, "memory", "ran out", "");
+}
+
+/* --- the order --- */
+
+/* true, false and numbers are those, all else is a text. */
+static json_t *value_of(const char *text)
+{
+    json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
+
+    if (json_is_boolean(value) || json_is_integer(value))
+        return value;
+    json_decref(value);
+    return json_string(text);
+}
+
+static int take_words(const struct hw_call *call, json_t *order, struct hw_error *error)
+{
+    for (size_t i = 1; hw_argument(call, i) != NULL; i++) {
+        const char *word = hw_argument(call, i), *equals = strchr(word, '=');
+        hw_auto_free char *key = equals == NULL ? NULL : strndup(word, (size_t)(equals - word));
+
+        if (equals == NULL || equals == word || hw_order_is_common(key == NULL ? "" : key))
+            return hw_error_set(error, HW_ERROR_USAGE, EINVAL, word, "is no NAME=VALUE",
+                                "see hawser-vmm(8)");
+        if (key == NULL || json_object_set_new(order, key, value_of(equals + 1)) < 0)
+            return hw_error_set(error, HW_ERROR_USAGE, EINVAL, word, "is no UTF-8 text",
+                                "write it so");
+    }
+    return 0;
+}
+
+/* With its end of line; the caller's. */
+static int make_line(const struct ctl *ctl, char **ret_line)
+{
+    json_t *order = json_pack("{s:s, s:i}", "command", ctl->command, "id", ID);
+    int rc = order == NULL ? hw_error_set(ctl->error, HW_ERROR_USAGE, EINVAL, "COMMAND",
+                                          "is no UTF-8 text", "write it so")
+                           : take_words(ctl->call, order, ctl->error);
+    char *text = rc < 0 ? NULL : json_dumps(order, JSON_COMPACT);
+
+    if (rc == 0 && (text == NULL || asprintf(ret_line, "%s\n", text) < 0))
+        rc = no_memory(ctl->error);
+    free(text);
+    json_decref(order);
+    return rc;
+}
+
+static int lost(const struct ctl *ctl, const char *reason, int code)
+{
+    return hw_error_set(ctl->error, HW_ERROR_FAILED, code, ctl->path, reason,
+                        "see whether the VM still runs");
+}
+
+static int send_order(struct ctl *ctl)
+{
+    hw_auto_free char *line = NULL;
+    size_t bytes;
+
+    if (make_line(ctl, &line) < 0)
+        return -EINVAL;
+    bytes = strlen(line);
+    if (bytes > HW_ORDER_BYTES)
+        return hw_error_setf(ctl->error, HW_ERROR_USAGE, E2BIG, ctl->command, "say less",
+                             "is longer than %d bytes with its words", HW_ORDER_BYTES);
+    if (send(ctl->fd, line, bytes, MSG_NOSIGNAL) != (ssize_t)bytes) /* its buffer is larger */
+        return lost(ctl, "takes no orders", EPIPE);
+    return 0;
+}
+
+/* --- for people --- */
+
+static void print_text(const struct ctl *ctl, const char *text)
+{
+    json_t *spelled = hw_text(text);
+
+    (void)fputs(spelled == NULL ? "" : json_string_value(spelled), ctl->call->out);
+    json_decref(spelled);
+}
+
+/* "  name: value" a line; what is inside of it one step further to the right. */
+static void print_value(const struct ctl *ctl, const char *name, const json_t *value, int depth)
+{
+    const char *key;
+    json_t *inner;
+    size_t i;
+    FILE *out = ctl->call->out;
+
+    (void)fprintf(out, "%*s", 2 * depth, "");
+    print_text(ctl, name);
+    if (json_is_object(value) || json_is_array(value))
+        (void)fputs(":\n", out);
+    else
+        (void)fputs(": ", out);
+    json_object_foreach((json_t *)(uintptr_t)value, key, inner)
+        print_value(ctl, key, inner, depth + 1);
+    json_array_foreach(value, i, inner)
+    {
+        char number[24];
+
+        (void)snprintf(number, sizeof(number), "%zu", i);
+        print_value(ctl, number, inner, depth + 1);
+    }
+    if (json_is_string(value))
+        print_text(ctl, json_string_value(value));
+    else if (json_is_integer(value))
+        (void)fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else if (json_is_real(value))
+        (void)fprintf(out, "%g", json_real_value(value));
+    else if (json_is_boolean(value))
+        (void)fputs(json_is_true(value) ? "yes" : "no", out);
+    if (!json_is_object(value) && !json_is_array(value))
+        (void)fputc('\n', out);
+}
+
+static void print_body(const struct ctl *ctl, json_t *body)
+{
+    const char *key;
+    json_t *value;
+
+    if (ctl->json) {
+        (void)json_dumpf(body, ctl->call->out, JSON_COMPACT);
+        (void)fputc('\n', ctl->call->out);
+        return;
+    }
+    json_object_foreach(body, key, value)
+    {
+        if (strcmp(key, "ok") != 0 && strcmp(key, "id") != 0 && strcmp(key, "event") != 0)
+            print_value(ctl, key, value, 0);
+    }
+}
+
+/* --- the answer --- */
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text == NULL ? "" : text;
+}
+
+static int take_error(const struct ctl *ctl, const json_t *said)
+{
+    enum hw_error_kind kind = HW_ERROR_TIMED_OUT;
+
+    while (kind > HW_ERROR_FAILED && strcmp(hw_error_kind_name(kind), text_of(said, "kind")) != 0)
+        kind--;
+    return hw_error_set(ctl->error, kind, EREMOTEIO, text_of(said, "object"),
+                        text_of(said, "reason"), text_of(said, "remedy"));
+}
+
+/* 1: that was the answer; 0: not yet; -errno with the error. */
+static int take_object(struct ctl *ctl, json_t *object)
+{
+    if (json_integer_value(json_object_get(object, "id")) == ID) {
+        if (!json_is_true(json_object_get(object, "ok")))
+            return take_error(ctl, json_object_get(object, "error"));
+        print_body(ctl, object);
+        return 1;
+    }
+    if (strcmp(text_of(object, "command"), ctl->command) != 0)
+        return 0;
+    if (strcmp(text_of(object, "event"), "begun") == 0)
+        ctl->begun = true;
+    else if (strcmp(text_of(object, "event"), "progress") == 0)
+        print_body(ctl, object);
+    (void)fflush(ctl->call->out);
+    return 0;
+}
+
+/* As above, of all whole lines that have come. */
+static int take_lines(struct ctl *ctl)
+{
+    const char *end;
+    int rc = 0;
+
+    while (rc == 0 && (end = memchr(ctl->in.items, '\n', ctl->in.count)) != NULL) {
+        const size_t bytes = (size_t)(end - ctl->in.items);
+        json_t *object = json_loadb(ctl->in.items, bytes, 0, NULL);
+
+        rc = json_is_object(object) ? take_object(ctl, object)
+                                    : lost(ctl, "does not talk as a VM does", EPROTO);
+        json_decref(object);
+        ctl->in.count -= bytes + 1;
+        memmove(ctl->in.items, end + 1, ctl->in.count);
+    }
+    return rc == 0 && ctl->in.count >= LINE_BYTES_MOST
+               ? lost(ctl, "does not talk as a VM does", EPROTO)
+               : rc;
+}
+
+static int read_some(struct ctl *ctl)
+{
+    ssize_t got;
+
+    if (hw_vector_reserve(&ctl->in, ctl->in.count + HW_ORDER_BYTES) < 0)
+        return no_memory(ctl->error);
+    got = recv(ctl->fd, ctl->in.items + ctl->in.count, HW_ORDER_BYTES, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (got <= 0)
+        return lost(ctl, "hung up before it answered", ECONNRESET);
+    ctl->in.count += (size_t)got;
+    return take_lines(ctl);
+}
+
+static int wait_for_answer(struct ctl *ctl)
+{
+    const int64_t start_ms = hw_clock_now_ms(hw_clock_boottime());
+    int rc = 0;
+
+    while (rc == 0) {
+        const int64_t passed_ms = hw_clock_now_ms(hw_clock_boottime()) - start_ms;
+        const bool waits = ctl->timeout_ms == 0 && ctl->begun;
+        const int64_t most_ms = ctl->timeout_ms == 0 ? ANSWER_MS : (int64_t)ctl->timeout_ms;
+        struct pollfd fd = { .fd = ctl->fd, .events = POLLIN };
+
+        if (!waits && passed_ms >= most_ms)
+            return hw_error_set(ctl->error, HW_ERROR_TIMED_OUT, ETIMEDOUT, ctl->path,
+                                "does not answer", "see whether the VM still runs");
+        if (poll(&fd, 1, waits ? -1 : (int)(most_ms - passed_ms)) > 0)
+            rc = read_some(ctl);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+static int read_options(struct ctl *ctl)
+{
+    const char *api = hw_option_value(ctl->call, "api", 0);
+
+    ctl->command = hw_argument(ctl->call, 0);
+    ctl->json = hw_option_given(ctl->call, "json");
+    if (api == NULL)
+        return hw_error_set(ctl->error, HW_ERROR_USAGE, EINVAL, "--api", "is missing",
+                            "give the one of hawser-vmm run");
+    if (hw_option_duration(ctl->call, "timeout", 1, INT32_MAX, &ctl->timeout_ms, ctl->error) < 0)
+        return -EINVAL;
+    return hw_parse_socket(api, "--api", &ctl->path, ctl->error);
+}
+
+int vmm_verb_ctl(struct hw_call *call)
+{
+    struct hw_error error = { 0 };
+    struct ctl ctl = { .call = call, .fd = -1, .in = HW_VECTOR_INIT, .error = &error };
+
+    if (read_options(&ctl) == 0 && hw_socket_connect(ctl.path, &ctl.fd, &error) == 0 &&
+        send_order(&ctl) == 0)
+        (void)wait_for_answer(&ctl);
+    hw_vector_free(&ctl.in);
+    if (ctl.fd >= 0)
+        (void)close(ctl.fd);
+    return error.kind != HW_ERROR_NONE ? hw_fail(call, &error) : 0;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hawser-vmm run: what its command line says, and files into memory.
+ */
+#include "config.h"
+
+#include "vmm-core/run/vmm_run_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/hw_cleanup.h"
+#include "common/hw_values.h"
+
+#define FILE_MAX_BYTES UINT64_C(0x40000000) /* 1 GiB: larger is no kernel */
+
+static int cannot_read(const char *path, int code, struct hw_error *error)
+{
+    return hw_error_setf(error, HW_ERROR_FAILED, code, path,
+                         "check that it is there and may be read", "cannot be read: %s",
+                         strerror(code));
+}
+
+static int read_all(int fd, const char *path, struct file *file, struct hw_error *error)
+{
+    size_t have = 0;
+
+    while (have < file->count) {
+        const ssize_t got = read(fd, file->bytes + have, file->count - have);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return cannot_read(path, got < 0 ? errno : EBADMSG, error);
+        have += (size_t)got;
+    }
+    return 0;
+}
+
+/* The caller frees file->bytes. */
+static int read_file(const char *path, struct file *file, struct hw_error *error)
+{
+    hw_auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return cannot_read(path, errno, error);
+    if (!S_ISREG(status.st_mode) || status.st_size == 0 ||
+        (uint64_t)status.st_size > FILE_MAX_BYTES)
+        return hw_error_set(error, HW_ERROR_REFUSED, EINVAL, path, "is no file of 1 byte to 1 GiB",
+                            "name another file");
+    file->count = (size_t)status.st_size;
+    file->bytes = malloc(file->count);
+    if (file->bytes == NULL)
+        return hw_error_set(error, HW_ERROR_FAILED, ENOMEM, "memory", "ran out", "");
+    return read_all(fd, path, file, error);
+}
+
+static int usage(struct hw_error *error, const char *option, const char *reason, const char *remedy)
+{
+    return hw_error_set(error, HW_ERROR_USAGE, EINVAL, option, reason, remedy);
+}
+
+int run_read_options(const struct hw_call *call, struct run *run, struct hw_error *error)
+{
+    const char *kernel = hw_option_value(call, "kernel", 0);
+    const char *serial = hw_option_value(call, "serial", 0);
+    const char *append = hw_option_value(call, "append", 0);
+    const char *api = hw_option_value(call, "api", 0);
+    uint64_t cpus = 1;
+
+    run->config.memory_bytes = 128 << 20;
+    if (hw_option_size(call, "memory", VMM_MEMORY_MIN_BYTES, VMM_MEMORY_MAX_BYTES,
+                       &run->config.memory_bytes, error) < 0 ||
+        hw_option_number(call, "cpus", 1, VMM_MACHINE_CPUS, &cpus, error) < 0)
+        return -EINVAL;
+    run->config.cpus = (unsigned)cpus;
+    if (!hw_option_given(call, "no-state"))
+        return usage(error, "--no-state", "is missing: this version cannot save a VM yet",
+                     "give it, if the VM's memory may be lost");
+    if (kernel == NULL)
+        return usage(error, "--kernel", "is missing: there is no firmware yet",
+                     "name a kernel: a bzImage, or a vmlinux with CONFIG_PVH");
+    if (serial != NULL && strcmp(serial, "stdio") != 0 && strcmp(serial, "none") != 0)
+        return usage(error, "--serial", "is neither stdio nor none", "give one of them");
+    if (api != NULL && hw_parse_socket(api, "--api", &run->api_path, error) < 0)
+        return -EINVAL;
+    run->serial = serial != NULL && strcmp(serial, "stdio") == 0;
+    run->reboots = !hw_option_given(call, "no-reboot");
+    run->boot.name = kernel;
+    run->boot.command = append != NULL ? append : "";
+    return 0;
+}
+
+int run_read_files(const struct hw_call *call, struct run *run, struct hw_error *error)
+{
+    const char *initrd = hw_option_value(call, "initrd", 0);
+    int rc = read_file(run->boot.name, &run->kernel, error);
+
+    if (rc == 0 && initrd != NULL)
+        rc = read_file(initrd, &run->initrd, error);
+    run->boot.kernel = run->kernel.bytes;
+    run->boot.kernel_bytes = run->kernel.count;
+    run->boot.initrd = run->initrd.bytes;
+    run->boot.initrd_bytes = run->initrd.count;
+    return rc;
+}

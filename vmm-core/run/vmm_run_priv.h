@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The inside of hawser-vmm run: vmm_run.c (its machine and its loop), vmm_run_options.c (its
+ * command line), vmm_run_orders.c (its control socket). All of it in the main loop's thread, but
+ * where said.
+ */
+#ifndef VMM_RUN_PRIV_H
+#define VMM_RUN_PRIV_H
+
+#include <qb/qbloop.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm-core/run/vmm_api.h"
+#include "vmm-core/run/vmm_console.h"
+#include "vmm-core/run/vmm_machine.h"
+#include "vmm-core/run/vmm_words.h"
+
+struct file {
+    uint8_t *bytes;
+    size_t count;
+};
+
+struct run {
+    struct vmm_machine_config config;
+    struct vmm_pvh_boot boot;
+    struct file kernel, initrd;
+    bool serial, reboots;
+    const char *api_path; /* NULL: no control socket */
+    int kvm_fd;
+    qb_loop_t *loop;
+    struct vmm_console *console;
+    struct vmm_machine *machine; /* NULL: it has ended, or there was none yet */
+    struct vmm_api *api;         /* NULL: none */
+    bool paused;                 /* by order: a new machine stands, too */
+    bool told_panic;             /* of this machine */
+    unsigned resets;
+    int ended_fd, panicked_fd;
+    /* written once by a vCPU's thread, before ended_fd */
+    enum vmm_machine_end end;
+    char text[128];
+    struct hw_error *error;
+    int status;
+};
+
+/* --- vmm_run_options.c --- */
+
+/* 0, or -errno with the message. */
+int run_read_options(const struct hw_call *call, struct run *run, struct hw_error *error);
+/* The kernel and what belongs to it into memory, the caller's. Likewise. */
+int run_read_files(const struct hw_call *call, struct run *run, struct hw_error *error);
+
+/* --- vmm_run.c --- */
+
+/* Stand still, and go on; nothing if it does already. */
+void run_pause(struct run *run);
+void run_resume(struct run *run);
+/* Leave the loop. */
+void run_quit(struct run *run);
+
+/* --- vmm_run_orders.c --- */
+
+/* What the control socket knows; its context is a struct run. */
+extern const struct vmm_api_command run_commands[];
+
+#endif
