@@ -5,31 +5,28 @@
  * Orders are answered at once, or when their connection may be gone. Whatever comes, an order that
  * gets through is whole and within its bounds, each answer is one JSON object on a line of its own,
  * and no descriptor is left open.
- * The input is what one connection sends; bytes 1 to 7 are not sent but do something else.
+ * The input is what one connection sends (control_clients.h).
  */
 #include <config.h>
 
 #include "common/hw_control.h"
 #include "storage/serve/sv_command.h"
 #include "storage/sto_pr.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/control_clients.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-enum { CLIENTS = 3, HELD = 8, WATCHED = HW_CONTROL_CLIENTS + 2, TURNS = 8, MANY = 64 };
-enum { ACT_NEXT = 1, ACT_RECONNECT, ACT_READ, ACT_ANSWER, ACT_EVENT, ACT_PAD, ACT_MANY };
+enum { HELD = 8, WATCHED = HW_CONTROL_CLIENTS + 2, TURNS = 8 };
+enum { ACT_ANSWER = CLIENTS_ACT_OWN, ACT_EVENT = CLIENTS_ACT_OTHER };
 
 struct world {
     struct hw_control *control;
-    int listener, page_fd, clients[CLIENTS];
-    bool lost_text[CLIENTS]; /* it was told something that it did not read */
+    struct control_clients clients;
+    int page_fd;
     unsigned watched_count, held_count, orders;
     struct pollfd watched[WATCHED];
     struct hw_asker held[HELD];
@@ -110,8 +107,10 @@ static void answer_held(struct world *world)
     }
 }
 
-static void turn(struct world *world)
+static void turn(void *context)
 {
+    struct world *world = context;
+
     for (unsigned i = 0; i < TURNS; i++) {
         struct pollfd fds[WATCHED];
         const unsigned count = world->watched_count;
@@ -125,137 +124,32 @@ static void turn(struct world *world)
     }
 }
 
-/* Whole lines of a connection that was read from its start: each an answer or an event. */
-static void judge_lines(const char *text, size_t bytes)
+static void act(void *context, uint8_t what)
 {
-    const char *end;
+    struct world *world = context;
 
-    while ((end = memchr(text, '\n', bytes)) != NULL) {
-        json_t *line = json_loadb(text, (size_t)(end - text), JSON_REJECT_DUPLICATES, NULL);
-
-        fuzz_require(json_is_object(line));
-        fuzz_require(json_is_boolean(json_object_get(line, "ok")) ||
-                     json_is_string(json_object_get(line, "event")));
-        json_decref(line);
-        bytes -= (size_t)(end + 1 - text);
-        text = end + 1;
-    }
-}
-
-static void read_answers(struct world *world, unsigned i)
-{
-    char text[16 * 1024];
-    const ssize_t got = recv(world->clients[i], text, sizeof(text), MSG_DONTWAIT);
-
-    if (got > 0 && !world->lost_text[i])
-        judge_lines(text, (size_t)got);
-    world->lost_text[i] = world->lost_text[i] || (got > 0 && text[got - 1] != '\n');
-    turn(world);
-}
-
-static void reconnect(struct world *world, unsigned i)
-{
-    struct sockaddr_un address;
-    socklen_t length = sizeof(address);
-
-    if (world->clients[i] >= 0)
-        close(world->clients[i]);
-    world->clients[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    world->lost_text[i] = false;
-    fuzz_require(getsockname(world->listener, (struct sockaddr *)&address, &length) == 0);
-    fuzz_require(connect(world->clients[i], (struct sockaddr *)&address, length) == 0);
-    turn(world);
-}
-
-static void send_bytes(struct world *world, unsigned i, const void *data, size_t bytes)
-{
-    (void)send(world->clients[i], data, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
-    turn(world);
-}
-
-static void act(struct world *world, uint8_t what, unsigned *client)
-{
-    static const char status[] = "{\"command\":\"status\"}\n";
-    char many[MANY * (sizeof(status) - 1)];
-
-    memset(many, ' ', sizeof(many));
-    if (what == ACT_NEXT)
-        *client = (*client + 1) % CLIENTS;
-    else if (what == ACT_RECONNECT)
-        reconnect(world, *client);
-    else if (what == ACT_READ)
-        read_answers(world, *client);
-    else if (what == ACT_ANSWER)
+    if (what == ACT_ANSWER)
         answer_held(world);
-    else if (what == ACT_EVENT)
+    else
         hw_control_event(world->control, json_pack("{s:s}", "event", "gate"));
-    else if (what == ACT_PAD)
-        send_bytes(world, *client, many, sizeof(many));
-    for (unsigned i = 0; i < MANY; i++)
-        memcpy(many + i * (sizeof(status) - 1), status, sizeof(status) - 1);
-    if (what == ACT_MANY)
-        send_bytes(world, *client, many, sizeof(many));
-}
-
-static void begin(struct world *world)
-{
-    const struct hw_control_callbacks callbacks = {
-        .order = order, .watch = watch, .context = world, .remedy = SV_REMEDY
-    };
-    const struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-    memset(world, 0, sizeof(*world));
-    (void)signal(SIGPIPE, SIG_IGN);
-    json_object_seed(1); /* the same input does the same again */
-    world->page_fd = memfd_create("fuzz", MFD_CLOEXEC);
-    world->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    fuzz_require(bind(world->listener, (const struct sockaddr *)&address, sizeof(sa_family_t)) ==
-                 0);
-    fuzz_require(listen(world->listener, CLIENTS) == 0);
-    fuzz_require(hw_control_new(world->listener, &callbacks, &world->control) == 0);
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        world->clients[i] = -1;
-        reconnect(world, i);
-    }
-}
-
-static void end(struct world *world, int first_free)
-{
-    int next;
-
-    answer_held(world);
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        read_answers(world, i);
-        close(world->clients[i]);
-    }
-    turn(world);
-    hw_control_free(world->control);
-    close(world->page_fd);
-    next = dup(STDERR_FILENO); /* the lowest free number: nothing was left open */
-    fuzz_require(next == first_free);
-    close(next);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct world world;
-    unsigned client = 0;
-    int first_free = dup(STDERR_FILENO);
+    struct world world = { .clients = { .turn = turn, .context = &world } };
+    const struct hw_control_callbacks callbacks = {
+        .order = order, .watch = watch, .context = &world, .remedy = SV_REMEDY
+    };
+    int listener = control_clients_listen(&world.clients);
 
-    close(first_free);
-    begin(&world);
-    while (size > 0) {
-        size_t bytes = 0;
-
-        while (bytes < size && (data[bytes] == 0 || data[bytes] > ACT_MANY))
-            bytes++;
-        if (bytes > 0)
-            send_bytes(&world, client, data, bytes);
-        if (bytes < size)
-            act(&world, data[bytes++], &client);
-        data += bytes;
-        size -= bytes;
-    }
-    end(&world, first_free);
+    world.page_fd = memfd_create("fuzz", MFD_CLOEXEC);
+    fuzz_require(hw_control_new(listener, &callbacks, &world.control) == 0);
+    control_clients_begin(&world.clients);
+    control_clients_play(&world.clients, data, size, act);
+    answer_held(&world);
+    control_clients_end(&world.clients);
+    hw_control_free(world.control);
+    close(world.page_fd);
+    control_clients_check(&world.clients);
     return 0;
 }

@@ -16,7 +16,7 @@ linux_disk()
     local root=$HOSTS_DIR/linux
     mkdir -p "$root"/{bin,dev,proc,sys} "$HOSTS_DIR/tree"
     (cd "$root" && cpio -id --quiet 'lib/modules/*/modules.*' 'lib/modules/*/virtio/*' \
-        'lib/modules/*/virtio-rng.ko' <"$HOSTS_IMAGE/base.cpio")
+        'lib/modules/*/virtio-rng.ko' 'lib/modules/*/button.ko' 'lib/modules/*/evdev.ko' <"$HOSTS_IMAGE/base.cpio")
     cp "$(command -v busybox)" "$root/bin/"
     cp "$HOSTS_HERE/guest/vmm-init" "$root/init"
     (cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$HOSTS_DIR/tree/initrd"
@@ -83,4 +83,7 @@ host_run m 240 'VMM_KERNEL=/mnt/vmlinuz vmm_linux'
 tap_is "it boots from the file that is installed, too, and ends" "$? $(grep -E '^@(cpus|complaints)' <<<"$HOST_OUTPUT")" \
     "0 @cpus 1
 @complaints 0"
+host_run m 240 vmm_powerdown
+tap_is "its power button, pressed by hawser-vmm ctl, shuts Linux down" "$? $HOST_OUTPUT" "0 @waits
+@pressed"
 ending

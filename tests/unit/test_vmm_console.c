@@ -84,6 +84,8 @@ static void bytes_go_out(void)
     CU_ASSERT_TRUE(vmm_console_put(world.console, 'x'));
     vmm_console_flush(world.console); /* without the loop */
     CU_ASSERT_EQUAL(read(world.out[0], text, sizeof(text)), 1);
+    CU_ASSERT_EQUAL(vmm_console_count(world.console).out_bytes, 6);
+    CU_ASSERT_EQUAL(vmm_console_count(world.console).in_bytes, 0);
     end(&world);
 }
 

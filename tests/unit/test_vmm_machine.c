@@ -164,6 +164,7 @@ static void say(struct world *world, const char *text)
 
 static void a_kernel_boots_and_talks(void)
 {
+    struct vmm_machine_counts counts = { 0 };
     const uint8_t *memory;
     struct world world;
 
@@ -182,6 +183,11 @@ static void a_kernel_boots_and_talks(void)
     wait_out(&world, 3);
     CU_ASSERT_STRING_EQUAL(world.out, "Ahi");
     CU_ASSERT_TRUE(world.reads >= 2);
+    vmm_machine_count(world.machine, &counts);
+    CU_ASSERT_TRUE(counts.exits[0][VMM_EXIT_PORT] >= 5); /* three bytes out, two in */
+    CU_ASSERT_EQUAL(counts.exits[0][VMM_EXIT_MMIO], 0);
+    CU_ASSERT_TRUE(counts.cpu_ns[0] > 0);
+    CU_ASSERT_EQUAL(counts.cpu_ns[1], 0);
     CU_ASSERT_EQUAL(world.ends, 0);
     say(&world, "!");
     wait_out(&world, 4);

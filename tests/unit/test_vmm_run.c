@@ -63,6 +63,8 @@ static void refuses_wrong_words(void)
     refused(WORDS("run", "--no-state", "--kernel", "k", "--cpus", "0"), 2, "cpus");
     refused(WORDS("run", "--no-state", "--kernel", "k", "--cpus", "17"), 2, "cpus");
     refused(WORDS("run", "--no-state", "--kernel", "k", "--serial", "pty"), 2, "--serial");
+    refused(WORDS("run", "--no-state", "--kernel", "k", "--on-panic", "scream"), 2,
+            "--on-panic: is none of");
 }
 
 static void refuses_wrong_orders(void)

@@ -53,7 +53,7 @@ ended()
 
 text=$(seq -s ' ' 1 2000)
 out=$(printf '%s!' "$text" | (vmm --append 'hello, guest' --serial stdio --no-reboot))
-tap_is "it boots with its command line, takes 8 KiB and gives them back; its end is told" "$? $out" "0 hello, guest
+tap_is "it boots with its command line, takes 8 KiB and gives them back; its end is told" "$? $out" "10 hello, guest
 $text"
 
 before=$(date -u +%y%m%d%H%M%S)
@@ -72,7 +72,7 @@ tap_is "a panic is told once" "$out $(cat "$work/err")" "panic hawser-vmm: the g
 PID=$!
 tap_check "without a serial line, with four processors" wait_until threads 5
 ended
-tap_is "until SIGTERM" "$STATUS" 0
+tap_is "until SIGTERM" "$STATUS" 12
 
 mkfifo "$work/in"
 (vmm --append again --serial stdio) <"$work/in" >"$work/out" 2>&1 &
@@ -91,10 +91,10 @@ tap_check "with the time that the guest has set" grep -q '^99[0-9]*$' "$work/out
 exec 9>&-
 ended
 tap_is "also when its input has ended" "$STATUS $(sed 's/^99[0-9]*$/99/' "$work/out" | tr '\n' ' ')" \
-    "0 again oneagain twoagain threeagain 99 four"
+    "12 again oneagain twoagain threeagain 99 four"
 
 out=$(printf '=&' | (vmm --append pci --serial stdio --no-reboot))
-tap_is "a guest sees its PCI bus, and resets itself by it" "$? $out" "0 pci
+tap_is "a guest sees its PCI bus, and resets itself by it" "$? $out" "10 pci
 P"
 out=$(printf '*~' | (vmm --append power --serial stdio))
 tap_is "its timer interrupts it, and it switches itself off" "$? $out" "0 power
@@ -104,22 +104,30 @@ T"
 PID=$!
 wait_until threads 2
 ended
-tap_is "output that nobody takes does not end it" "$STATUS $(cat "$work/err")" "0 "
+tap_is "output that nobody takes does not end it" "$STATUS $(cat "$work/err")" "12 "
 
 ctl()
 {
     "$VMM" ctl --api "unix:$work/api" "$@" 2>&1
 }
-# asks ORDER WORDS...: the answer has them
+# asks ORDER WORDS: the answer has them
 asks()
 {
-    ctl "$1" | tr '\n' ' ' | grep -q -- "$2"
+    # shellcheck disable=SC2086 # an order may have words
+    ctl $1 | tr '\n' ' ' | grep -q -- "$2"
+}
+# boots N: it has booted so often
+boots()
+{
+    [ "$(grep -o orders "$work/out" | wc -l)" -eq "$1" ]
 }
 : >"$work/out"
 (vmm --append orders --serial stdio --api "unix:$work/api") <"$work/in" >"$work/out" 2>"$work/err" &
 PID=$!
 exec 9>"$work/in"
 until_out orders
+"$VMM" ctl --api "unix:$work/api" events >"$work/events" &
+EVENTS=$!
 tap_check "it tells what it is" asks status "^state: running panicked: no cpus: 1 memory-bytes: 16777216 "
 tap_check "also as JSON" grep -q '^{"state":"running",.*"ok":true,' <<<"$(ctl status --json)"
 tap_is "its socket is its user's alone" "$(stat -c %a "$work/api")" 600
@@ -138,18 +146,53 @@ tap_is "a word that is none" "$? $out" "2 hawser-vmm: how: is no NAME=VALUE; see
 out=$( (vmm --append x --api "unix:$work/api" 2>&1) )
 tap_is "another VM does not take its socket" "$? $out" \
     "3 hawser-vmm: $work/api: another process listens there already; stop it, or choose another path"
+tap_check "it has no balloon" asks "balloon bytes=1" "balloon: there is no such device $"
+tap_check "it counts what its processor does" asks metrics "^up-ms: [0-9]* .* port: [1-9].* out-bytes: [1-9]"
+ctl pause >"$work/ctl"
+tap_check "it is reset while it stands" asks reset "^state: paused .*resets: 1 .*last-reset: by order "
+tap_is "and stands" "$(grep -c '^orders' "$work/out")" 1
+ctl resume >"$work/ctl"
+tap_check "then it boots again" wait_until boots 2
+ctl reset >"$work/ctl"
+tap_check "or at once" wait_until boots 3
+tap_check "and counts on" asks metrics "resets: 2"
+printf '?' >&9
+tap_check "the guest can do that itself" wait_until boots 4
+tap_check "and is told of" asks status "resets: 3 .*last-reset: by the keyboard controller"
+printf '#' >&9
+tap_check "a panic is in its status" wait_until asks status "panicked: yes"
 out=$(ctl quit)
 tap_is "it is told to end" "$? $out" "0 "
 exec 9>&-
 wait "$PID"
-tap_is "and does" "$? $(cat "$work/err")" "0 "
+tap_is "and does" "$? $(cat "$work/err")" "12 hawser-vmm: the guest's kernel has panicked"
 PID=
+wait "$EVENTS"
+tap_is "all of it was told" "$? $(cat "$work/events")" "0 paused
+resumed
+paused
+reset: text by order
+resumed
+reset: text by order
+reset: text by the keyboard controller
+panicked
+ended: reason quit, text by order, status 12"
 out=$(ctl status)
 tap_is "nobody answers then" "$? $out" \
     "1 hawser-vmm: $work/api: nobody answers: Connection refused; check the path, and that its process runs"
 (vmm --append x --api "unix:$work/api") &
 PID=$!
 tap_check "what is left of its socket is in nobody's way" wait_until asks status "^state: running "
+ended
+
+out=$(printf '#' | (vmm --append x --serial stdio --on-panic end 2>"$work/err"))
+tap_is "a panic can end it" "$? $out $(cat "$work/err")" "11 x hawser-vmm: the guest's kernel has panicked"
+(vmm --append x --serial stdio --api "unix:$work/api" --on-panic pause) <"$work/in" >/dev/null 2>&1 &
+PID=$!
+exec 9>"$work/in"
+printf '#' >&9
+tap_check "or pause it" wait_until asks status "^state: paused panicked: yes "
+exec 9>&-
 ended
 
 head -c 100000 /dev/zero >"$work/none"

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm-core/kvm/vmm_cpuid.h"
@@ -121,6 +122,16 @@ void vmm_vcpu_wait(struct vmm_vcpu *vcpu)
 unsigned vmm_vcpu_index(const struct vmm_vcpu *vcpu)
 {
     return vcpu->index;
+}
+
+uint64_t vmm_vcpu_cpu_ns(const struct vmm_vcpu *vcpu)
+{
+    struct timespec had = { 0 };
+    clockid_t clock;
+
+    if (pthread_getcpuclockid(vcpu->thread, &clock) == 0)
+        (void)clock_gettime(clock, &had);
+    return (uint64_t)had.tv_sec * 1000000000 + (uint64_t)had.tv_nsec;
 }
 
 /* What this processor is told of itself; the rate of its counter is known only now. */

@@ -37,6 +37,8 @@ int vmm_vcpu_new(struct vmm_kvm *kvm, unsigned index, const struct vmm_vcpu_call
 /* Stop, end the thread, free. NULL is allowed. */
 void vmm_vcpu_free(struct vmm_vcpu *vcpu);
 unsigned vmm_vcpu_index(const struct vmm_vcpu *vcpu); /* as it was made with */
+/* How long its thread has had a processor, the guest's instructions among it. */
+uint64_t vmm_vcpu_cpu_ns(const struct vmm_vcpu *vcpu);
 
 void vmm_vcpu_run(struct vmm_vcpu *vcpu);   /* go on; never blocks */
 void vmm_vcpu_pause(struct vmm_vcpu *vcpu); /* ask it to stand; never blocks, from any thread */

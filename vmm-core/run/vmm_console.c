@@ -30,9 +30,11 @@ struct vmm_console {
     bool in_watched, out_watched;
     uint8_t in_bytes[IN_BYTES];
     size_t in_count;
+    uint64_t in_total;
     pthread_mutex_t mutex;
     uint8_t out_bytes[OUT_BYTES];
     size_t out_count;
+    uint64_t out_total;
     bool out_full; /* a byte was refused: say when there is room */
 };
 
@@ -42,14 +44,12 @@ bool vmm_console_put(struct vmm_console *console, uint8_t byte)
 {
     bool taken;
 
-    if (console->out < 0)
-        return true;
     (void)pthread_mutex_lock(&console->mutex);
-    taken = console->out_count < OUT_BYTES;
-    if (taken)
+    taken = console->out < 0 || console->out_count < OUT_BYTES;
+    console->out_total += taken;
+    if (taken && console->out >= 0)
         console->out_bytes[console->out_count++] = byte;
-    else
-        console->out_full = true;
+    console->out_full = console->out_full || !taken;
     (void)pthread_mutex_unlock(&console->mutex);
     (void)eventfd_write(console->wake_fd, 1);
     return taken;
@@ -101,6 +101,7 @@ static void feed(struct vmm_console *console)
         return;
     taken = vmm_machine_console_write(console->machine, console->in_bytes, console->in_count);
     console->in_count -= taken;
+    console->in_total += taken;
     memmove(console->in_bytes, console->in_bytes + taken, console->in_count);
     watch_in(console, console->in_count < IN_BYTES);
 }
@@ -201,6 +202,16 @@ static int32_t woken(int32_t fd, int32_t revents, void *data)
         drain(console, 0);
     feed(console);
     return 0;
+}
+
+struct vmm_console_counts vmm_console_count(struct vmm_console *console)
+{
+    struct vmm_console_counts counts = { .in_bytes = console->in_total };
+
+    (void)pthread_mutex_lock(&console->mutex);
+    counts.out_bytes = console->out_total;
+    (void)pthread_mutex_unlock(&console->mutex);
+    return counts;
 }
 
 void vmm_console_set_machine(struct vmm_console *console, struct vmm_machine *machine)

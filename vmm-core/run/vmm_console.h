@@ -31,4 +31,12 @@ void vmm_console_read(struct vmm_console *console);
 /* What the guest wrote so far is passed on now, as far as that is possible. */
 void vmm_console_flush(struct vmm_console *console);
 
+/* Bytes from the guest and for it, of all its machines. */
+struct vmm_console_counts {
+    uint64_t out_bytes, in_bytes;
+};
+
+/* So far. */
+struct vmm_console_counts vmm_console_count(struct vmm_console *console);
+
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * hawser-vmm ctl: one order to a VM's control socket, and its answer for people, or as it came with
- * --json. Knows no commands: their words go as they are. What the VM says is not trusted.
+ * --json. Knows no command but "events": their words go as they are. What the VM says is not
+ * trusted.
  */
 #include "config.h"
 
@@ -28,6 +29,7 @@ struct ctl {
     const char *path, *command;
     int fd;
     bool json, begun; /* it was begun: it may take its time */
+    bool follows;     /* "events" was answered: what happens is told until the end */
     uint64_t timeout_ms;
     HW_VECTOR(char) in;
     struct hw_error *error;
@@ -107,6 +109,13 @@ static int send_order(struct ctl *ctl)
 
 /* --- for people --- */
 
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text == NULL ? "" : text;
+}
+
 static void print_text(const struct ctl *ctl, const char *text)
 {
     json_t *spelled = hw_text(text);
@@ -115,29 +124,10 @@ static void print_text(const struct ctl *ctl, const char *text)
     json_decref(spelled);
 }
 
-/* "  name: value" a line; what is inside of it one step further to the right. */
-static void print_value(const struct ctl *ctl, const char *name, const json_t *value, int depth)
+static void print_scalar(const struct ctl *ctl, const json_t *value)
 {
-    const char *key;
-    json_t *inner;
-    size_t i;
     FILE *out = ctl->call->out;
 
-    (void)fprintf(out, "%*s", 2 * depth, "");
-    print_text(ctl, name);
-    if (json_is_object(value) || json_is_array(value))
-        (void)fputs(":\n", out);
-    else
-        (void)fputs(": ", out);
-    json_object_foreach((json_t *)(uintptr_t)value, key, inner)
-        print_value(ctl, key, inner, depth + 1);
-    json_array_foreach(value, i, inner)
-    {
-        char number[24];
-
-        (void)snprintf(number, sizeof(number), "%zu", i);
-        print_value(ctl, number, inner, depth + 1);
-    }
     if (json_is_string(value))
         print_text(ctl, json_string_value(value));
     else if (json_is_integer(value))
@@ -146,8 +136,49 @@ static void print_value(const struct ctl *ctl, const char *name, const json_t *v
         (void)fprintf(out, "%g", json_real_value(value));
     else if (json_is_boolean(value))
         (void)fputs(json_is_true(value) ? "yes" : "no", out);
-    if (!json_is_object(value) && !json_is_array(value))
-        (void)fputc('\n', out);
+}
+
+/* "name: value" a line; what is inside of it one step further to the right. */
+static void print_value(const struct ctl *ctl, const char *name, json_t *value, int depth)
+{
+    const bool is_inner = json_is_object(value) || json_is_array(value);
+    const char *key;
+    json_t *inner;
+    size_t i;
+
+    (void)fprintf(ctl->call->out, "%*s", 2 * depth, "");
+    print_text(ctl, name);
+    (void)fputs(is_inner ? ":" : ": ", ctl->call->out);
+    print_scalar(ctl, value);
+    (void)fputc('\n', ctl->call->out);
+    json_object_foreach(value, key, inner) print_value(ctl, key, inner, depth + 1);
+    json_array_foreach(value, i, inner)
+    {
+        char number[24];
+
+        (void)snprintf(number, sizeof(number), "%zu", i);
+        print_value(ctl, number, inner, depth + 1);
+    }
+}
+
+/* "ended: reason quit, text by order, status 12" */
+static void print_event(const struct ctl *ctl, json_t *body)
+{
+    const char *key, *parting = ": ";
+    json_t *value;
+
+    print_text(ctl, text_of(body, "event"));
+    json_object_foreach(body, key, value)
+    {
+        if (strcmp(key, "event") == 0)
+            continue;
+        (void)fputs(parting, ctl->call->out);
+        print_text(ctl, key);
+        (void)fputc(' ', ctl->call->out);
+        print_scalar(ctl, value);
+        parting = ", ";
+    }
+    (void)fputc('\n', ctl->call->out);
 }
 
 static void print_body(const struct ctl *ctl, json_t *body)
@@ -160,21 +191,18 @@ static void print_body(const struct ctl *ctl, json_t *body)
         (void)fputc('\n', ctl->call->out);
         return;
     }
+    if (json_object_get(body, "event") != NULL) {
+        print_event(ctl, body);
+        return;
+    }
     json_object_foreach(body, key, value)
     {
-        if (strcmp(key, "ok") != 0 && strcmp(key, "id") != 0 && strcmp(key, "event") != 0)
+        if (strcmp(key, "ok") != 0 && strcmp(key, "id") != 0)
             print_value(ctl, key, value, 0);
     }
 }
 
 /* --- the answer --- */
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text == NULL ? "" : text;
-}
 
 static int take_error(const struct ctl *ctl, const json_t *said)
 {
@@ -186,20 +214,27 @@ static int take_error(const struct ctl *ctl, const json_t *said)
                         text_of(said, "reason"), text_of(said, "remedy"));
 }
 
+/* Of the command that was begun. */
+static bool is_progress(struct ctl *ctl, const json_t *object)
+{
+    const bool is_ours = strcmp(text_of(object, "command"), ctl->command) == 0;
+
+    ctl->begun = ctl->begun || (is_ours && strcmp(text_of(object, "event"), "begun") == 0);
+    return is_ours && strcmp(text_of(object, "event"), "progress") == 0;
+}
+
 /* 1: that was the answer; 0: not yet; -errno with the error. */
 static int take_object(struct ctl *ctl, json_t *object)
 {
     if (json_integer_value(json_object_get(object, "id")) == ID) {
         if (!json_is_true(json_object_get(object, "ok")))
             return take_error(ctl, json_object_get(object, "error"));
-        print_body(ctl, object);
-        return 1;
+        ctl->follows = strcmp(ctl->command, "events") == 0;
+        if (!ctl->follows || ctl->json)
+            print_body(ctl, object);
+        return ctl->follows ? 0 : 1;
     }
-    if (strcmp(text_of(object, "command"), ctl->command) != 0)
-        return 0;
-    if (strcmp(text_of(object, "event"), "begun") == 0)
-        ctl->begun = true;
-    else if (strcmp(text_of(object, "event"), "progress") == 0)
+    if (ctl->follows || is_progress(ctl, object))
         print_body(ctl, object);
     (void)fflush(ctl->call->out);
     return 0;
@@ -235,6 +270,8 @@ static int read_some(struct ctl *ctl)
     got = recv(ctl->fd, ctl->in.items + ctl->in.count, HW_ORDER_BYTES, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
+    if (got <= 0 && ctl->follows)
+        return 1;
     if (got <= 0)
         return lost(ctl, "hung up before it answered", ECONNRESET);
     ctl->in.count += (size_t)got;
@@ -248,7 +285,7 @@ static int wait_for_answer(struct ctl *ctl)
 
     while (rc == 0) {
         const int64_t passed_ms = hw_clock_now_ms(hw_clock_boottime()) - start_ms;
-        const bool waits = ctl->timeout_ms == 0 && ctl->begun;
+        const bool waits = ctl->follows || (ctl->timeout_ms == 0 && ctl->begun);
         const int64_t most_ms = ctl->timeout_ms == 0 ? ANSWER_MS : (int64_t)ctl->timeout_ms;
         struct pollfd fd = { .fd = ctl->fd, .events = POLLIN };
 

@@ -53,12 +53,26 @@ static void end_by_kvm(struct vmm_machine *machine, const struct kvm_run *run)
     machine_end(machine, VMM_MACHINE_BROKEN, text);
 }
 
+static enum vmm_exit exit_of(const struct kvm_run *run)
+{
+    switch (run->exit_reason) {
+    case KVM_EXIT_IO:
+        return VMM_EXIT_PORT;
+    case KVM_EXIT_MMIO:
+        return VMM_EXIT_MMIO;
+    case KVM_EXIT_INTR:
+        return VMM_EXIT_INTERRUPT;
+    default:
+        return VMM_EXIT_OTHER;
+    }
+}
+
 static void exited(void *context, struct vmm_vcpu *vcpu, struct kvm_run *run)
 {
     struct vmm_machine *machine = context;
 
-    (void)vcpu;
     (void)pthread_mutex_lock(&machine->mutex);
+    machine->exits[vmm_vcpu_index(vcpu)][exit_of(run)]++;
     switch (run->exit_reason) {
     case KVM_EXIT_IO:
         vmm_bus_port_io(machine->bus, run->io.port, run->io.direction == KVM_EXIT_IO_OUT,
@@ -191,6 +205,17 @@ void vmm_machine_pause(struct vmm_machine *machine)
     (void)pthread_mutex_lock(&machine->mutex);
     for (unsigned i = 0; i < machine->device_count; i++)
         machine->devices[i].ops->pause(machine->devices[i].dev);
+    (void)pthread_mutex_unlock(&machine->mutex);
+}
+
+void vmm_machine_count(struct vmm_machine *machine, struct vmm_machine_counts *counts)
+{
+    (void)pthread_mutex_lock(&machine->mutex);
+    for (unsigned i = 0; i < machine->vcpu_count; i++) {
+        counts->cpu_ns[i] += vmm_vcpu_cpu_ns(machine->vcpus[i]);
+        for (unsigned kind = 0; kind < VMM_EXIT_COUNT; kind++)
+            counts->exits[i][kind] += machine->exits[i][kind];
+    }
     (void)pthread_mutex_unlock(&machine->mutex);
 }
 

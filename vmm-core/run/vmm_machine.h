@@ -34,6 +34,26 @@ enum vmm_machine_end {
     VMM_MACHINE_BROKEN,    /* KVM cannot go on */
 };
 
+/* What a vCPU comes out of the guest for, and its name for people. */
+#define VMM_EXITS(X)            \
+    X(PORT, "port")             \
+    X(MMIO, "mmio")             \
+    X(INTERRUPT, "interrupted") \
+    X(OTHER, "other")
+
+enum vmm_exit {
+#define VMM_EXIT_ENUM(name, word) VMM_EXIT_##name,
+    VMM_EXITS(VMM_EXIT_ENUM)
+#undef VMM_EXIT_ENUM
+        VMM_EXIT_COUNT
+};
+
+/* Of each vCPU: how often that was, and how long its thread has had a processor. */
+struct vmm_machine_counts {
+    uint64_t exits[VMM_MACHINE_CPUS][VMM_EXIT_COUNT];
+    uint64_t cpu_ns[VMM_MACHINE_CPUS];
+};
+
 struct vmm_machine_callbacks {
     /* A byte of the serial port; false: no room now, see vmm_machine_has_room(). Any thread, with
      * the machine's lock held: it must not call the machine. Never blocks. */
@@ -67,6 +87,9 @@ void vmm_machine_pause(struct vmm_machine *machine); /* and stand, when this ret
 
 /* The power button was pressed: the guest is asked to switch itself off (ACPI). */
 void vmm_machine_power_button(struct vmm_machine *machine);
+
+/* What this machine has counted, added to `counts`. */
+void vmm_machine_count(struct vmm_machine *machine, struct vmm_machine_counts *counts);
 
 /* Bytes for the serial port; returns how many were taken. */
 size_t vmm_machine_console_write(struct vmm_machine *machine, const uint8_t *bytes, size_t count);

@@ -41,6 +41,7 @@ struct vmm_machine {
     struct vmm_pm *pm;
     unsigned timer_alarm; /* of pm */
     struct vh_mem *rings; /* memory, for rings in it */
+    uint64_t exits[VMM_MACHINE_CPUS][VMM_EXIT_COUNT];
     bool ended;
 };
 

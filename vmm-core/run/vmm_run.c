@@ -19,9 +19,21 @@
 #include <unistd.h>
 
 #include "common/hw_call.h"
+#include "common/hw_clock.h"
 #include "common/hw_socket.h"
 #include "common/hw_text.h"
 #include "vmm-core/kvm/vmm_kvm.h"
+
+static int exit_status(enum run_end why)
+{
+    static const int statuses[] = {
+#define RUN_END_STATUS(name, word, status) [RUN_##name] = (status),
+        RUN_ENDS(RUN_END_STATUS)
+#undef RUN_END_STATUS
+    };
+
+    return statuses[why];
+}
 
 /* --- the machine --- */
 
@@ -78,10 +90,30 @@ static int start(struct run *run)
 
 static void stop(struct run *run)
 {
+    vmm_machine_keep(run->machine, &run->config);
+    vmm_machine_count(run->machine, &run->counts);
     vmm_console_set_machine(run->console, NULL);
     (void)qb_loop_poll_del(run->loop, vmm_machine_alarm_fd(run->machine));
     vmm_machine_free(run->machine);
     run->machine = NULL;
+}
+
+void run_finish(struct run *run, enum run_end why, const char *text)
+{
+    static const char *const names[] = {
+#define RUN_END_NAME(name, word, status) [RUN_##name] = (word),
+        RUN_ENDS(RUN_END_NAME)
+#undef RUN_END_NAME
+    };
+
+    if (run->ends)
+        return;
+    run->ends = true;
+    run->why = why;
+    vmm_api_event(run->api, "ended",
+                  json_pack("{s:s, s:o, s:i}", "reason", names[why], "text", hw_text(text),
+                            "status", exit_status(why)));
+    qb_loop_stop(run->loop);
 }
 
 /* Once: the guest goes on, and may say it again. */
@@ -94,6 +126,10 @@ static void tell_panic(struct run *run)
     (void)fprintf(stderr, "hawser-vmm: the guest's kernel has panicked\n");
     run->told_panic = true;
     vmm_api_event(run->api, "panicked", NULL);
+    if (run->on_panic == RUN_PANIC_PAUSES)
+        run_pause(run);
+    else if (run->on_panic == RUN_PANIC_ENDS)
+        run_finish(run, RUN_PANIC, "the guest's kernel has panicked");
 }
 
 static int32_t guest_panicked(int32_t fd, int32_t revents, void *data)
@@ -104,16 +140,17 @@ static int32_t guest_panicked(int32_t fd, int32_t revents, void *data)
     return 0;
 }
 
-/* Of the machine that ended: its words in the log, and to whoever is connected. */
-static void tell_end(struct run *run)
+/* The next machine, in place of this one. */
+static int restart(struct run *run, const char *text)
 {
-    static const char *const names[] = { [VMM_MACHINE_RESET] = "reset",
-                                         [VMM_MACHINE_POWER_OFF] = "power-off",
-                                         [VMM_MACHINE_BROKEN] = "broken" };
-    const bool goes_on = run->end == VMM_MACHINE_RESET && run->reboots;
-    json_t *body = json_pack("{s:s, s:o}", "reason", names[run->end], "text", hw_text(run->text));
-
-    vmm_api_event(run->api, goes_on ? "reset" : "ended", body);
+    stop(run);
+    run->resets++;
+    (void)snprintf(run->last_reset, sizeof(run->last_reset), "%s", text);
+    vmm_api_event(run->api, "reset", json_pack("{s:o}", "text", hw_text(text)));
+    if (start(run) == 0)
+        return 0;
+    run_finish(run, RUN_FAILED, "the machine cannot be made again");
+    return -EIO;
 }
 
 static int32_t machine_ended(int32_t fd, int32_t revents, void *data)
@@ -122,22 +159,38 @@ static int32_t machine_ended(int32_t fd, int32_t revents, void *data)
     eventfd_t count;
 
     (void)revents;
-    (void)eventfd_read(fd, &count);
-    tell_panic(run); /* before it may be too late */
-    vmm_machine_keep(run->machine, &run->config);
-    stop(run);
-    tell_end(run);
-    if (run->end == VMM_MACHINE_RESET && run->reboots) {
-        run->resets++;
-        if (start(run) < 0)
-            qb_loop_stop(run->loop);
+    if (eventfd_read(fd, &count) < 0)
         return 0;
-    }
-    if (run->end == VMM_MACHINE_BROKEN)
+    tell_panic(run); /* before it may be too late */
+    if (run->end == VMM_MACHINE_BROKEN) {
         (void)hw_error_set(run->error, HW_ERROR_FAILED, EIO, "VM", run->text,
                            "see the kernel's log");
-    qb_loop_stop(run->loop);
+        run_finish(run, RUN_BROKEN, run->text);
+    } else if (run->end == VMM_MACHINE_POWER_OFF) {
+        run_finish(run, RUN_POWER_OFF, run->text);
+    } else if (!run->reboots) {
+        run_finish(run, RUN_RESET, run->text);
+    } else if (!run->ends) {
+        (void)restart(run, run->text);
+    }
     return 0;
+}
+
+int run_reset(struct run *run, struct hw_error *error)
+{
+    struct pollfd ended = { .fd = run->ended_fd, .events = POLLIN };
+
+    if (run->ends)
+        return hw_error_set(error, HW_ERROR_REFUSED, ESRCH, "VM", "has ended", "");
+    vmm_machine_pause(run->machine); /* no more end comes behind this */
+    if (poll(&ended, 1, 0) > 0)
+        return run->end == VMM_MACHINE_RESET && run->reboots
+                   ? 0 /* the loop does it next */
+                   : hw_error_set(error, HW_ERROR_REFUSED, ESRCH, "VM", "has ended", "");
+    if (restart(run, "by order") == 0)
+        return 0;
+    *error = *run->error;
+    return -EIO;
 }
 
 void run_pause(struct run *run)
@@ -158,20 +211,14 @@ void run_resume(struct run *run)
     vmm_machine_run(run->machine);
 }
 
-void run_quit(struct run *run)
+static void quit_key(void *context)
 {
-    qb_loop_stop(run->loop);
-}
-
-static void quit(void *context)
-{
-    run_quit(context);
+    run_finish(context, RUN_QUIT, "by its terminal");
 }
 
 static int32_t signalled(int32_t number, void *data)
 {
-    (void)number;
-    quit(data);
+    run_finish(data, RUN_SIGNAL, number == SIGINT ? "SIGINT" : "SIGTERM");
     return 0;
 }
 
@@ -196,7 +243,7 @@ static int make_loop(struct run *run)
         qb_loop_signal_add(run->loop, QB_LOOP_HIGH, SIGTERM, run, signalled, &handle) < 0 ||
         qb_loop_signal_add(run->loop, QB_LOOP_HIGH, SIGINT, run, signalled, &handle) < 0 ||
         vmm_console_new(run->loop, run->serial ? STDIN_FILENO : -1,
-                        run->serial ? STDOUT_FILENO : -1, quit, run, &run->console) < 0)
+                        run->serial ? STDOUT_FILENO : -1, quit_key, run, &run->console) < 0)
         return no_memory(run->error);
     return 0;
 }
@@ -215,6 +262,7 @@ static int open_api(struct run *run)
 
 static void run_all(struct run *run)
 {
+    run->begun_ns = hw_clock_now_ns(hw_clock_boottime());
     run->kvm_fd = vmm_kvm_open(run->error);
     if (run->kvm_fd < 0 || make_loop(run) < 0 || open_api(run) < 0 || start(run) < 0)
         return;
@@ -246,10 +294,13 @@ int vmm_verb_run(struct hw_call *call)
 {
     struct hw_error error = { 0 };
     struct run run = { .kvm_fd = -1, .ended_fd = -1, .panicked_fd = -1, .error = &error };
+    int status = 0;
 
     (void)signal(SIGPIPE, SIG_IGN);
     if (run_read_options(call, &run, &error) == 0 && run_read_files(call, &run, &error) == 0)
         run_all(&run);
     end_all(&run);
-    return error.kind != HW_ERROR_NONE ? hw_fail(call, &error) : 0;
+    if (error.kind != HW_ERROR_NONE)
+        status = hw_fail(call, &error);
+    return run.ends && run.why != RUN_FAILED ? exit_status(run.why) : status;
 }

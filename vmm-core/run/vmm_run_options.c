@@ -65,6 +65,24 @@ static int usage(struct hw_error *error, const char *option, const char *reason,
     return hw_error_set(error, HW_ERROR_USAGE, EINVAL, option, reason, remedy);
 }
 
+static int read_on_panic(const struct hw_call *call, struct run *run, struct hw_error *error)
+{
+    static const char *const words[] = {
+        [RUN_PANIC_GOES_ON] = "go-on", [RUN_PANIC_PAUSES] = "pause", [RUN_PANIC_ENDS] = "end"
+    };
+    const char *word = hw_option_value(call, "on-panic", 0);
+
+    for (unsigned i = 0; word != NULL && i < sizeof(words) / sizeof(words[0]); i++) {
+        run->on_panic = (enum run_on_panic)i;
+        if (strcmp(word, words[i]) == 0)
+            return 0;
+    }
+    run->on_panic = RUN_PANIC_GOES_ON;
+    return word == NULL
+               ? 0
+               : usage(error, "--on-panic", "is none of go-on, pause and end", "give one of them");
+}
+
 int run_read_options(const struct hw_call *call, struct run *run, struct hw_error *error)
 {
     const char *kernel = hw_option_value(call, "kernel", 0);
@@ -88,6 +106,8 @@ int run_read_options(const struct hw_call *call, struct run *run, struct hw_erro
     if (serial != NULL && strcmp(serial, "stdio") != 0 && strcmp(serial, "none") != 0)
         return usage(error, "--serial", "is neither stdio nor none", "give one of them");
     if (api != NULL && hw_parse_socket(api, "--api", &run->api_path, error) < 0)
+        return -EINVAL;
+    if (read_on_panic(call, run, error) < 0)
         return -EINVAL;
     run->serial = serial != NULL && strcmp(serial, "stdio") == 0;
     run->reboots = !hw_option_given(call, "no-reboot");

@@ -10,6 +10,9 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "common/hw_clock.h"
+#include "common/hw_text.h"
+
 static struct run *run_of(const struct vmm_api_call *call)
 {
     return call->context;
@@ -17,7 +20,7 @@ static struct run *run_of(const struct vmm_api_call *call)
 
 static const char *state_of(const struct run *run)
 {
-    if (run->machine == NULL)
+    if (run->machine == NULL || run->ends)
         return "ended";
     return run->paused ? "paused" : "running";
 }
@@ -29,17 +32,25 @@ static json_t *status_of(const struct run *run)
                              "memory-bytes", (json_int_t)run->config.memory_bytes, "resets",
                              (int)run->resets, "pid", (int)getpid(), "version", PACKAGE_VERSION);
 
+    if (body != NULL && run->last_reset[0] != '\0')
+        (void)json_object_set_new(body, "last-reset", hw_text(run->last_reset));
     if (body != NULL && vmm_api_under_way(run->api) != NULL)
         (void)json_object_set_new(body, "under-way", json_string(vmm_api_under_way(run->api)));
     return body;
 }
 
-static int answer_status(struct run *run, json_t **ret_body, struct hw_error *error)
+/* `body` is the answer, if there was memory for it. */
+static int answer(json_t *body, json_t **ret_body, struct hw_error *error)
 {
-    *ret_body = status_of(run);
-    return *ret_body != NULL
+    *ret_body = body;
+    return body != NULL
                ? 0
                : hw_error_set(error, HW_ERROR_FAILED, ENOMEM, "memory", "ran out", "ask again");
+}
+
+static int answer_status(const struct run *run, json_t **ret_body, struct hw_error *error)
+{
+    return answer(status_of(run), ret_body, error);
 }
 
 static int status(const struct vmm_api_call *call, json_t **ret_body, struct hw_error *error)
@@ -76,13 +87,65 @@ static int power_down(const struct vmm_api_call *call, json_t **ret_body, struct
     return answer_status(run_of(call), ret_body, error);
 }
 
+static int reset(const struct vmm_api_call *call, json_t **ret_body, struct hw_error *error)
+{
+    int rc = run_of(call)->machine == NULL ? refuse_ended(error) : run_reset(run_of(call), error);
+
+    return rc < 0 ? rc : answer_status(run_of(call), ret_body, error);
+}
+
+/* It is the last thing that its asker hears, but for the event. */
 static int quit(const struct vmm_api_call *call, json_t **ret_body, struct hw_error *error)
 {
     (void)ret_body;
     (void)error;
-    run_quit(run_of(call));
+    run_finish(run_of(call), RUN_QUIT, "by order");
     return 0;
 }
+
+static int balloon(const struct vmm_api_call *call, json_t **ret_body, struct hw_error *error)
+{
+    (void)call;
+    (void)ret_body;
+    return hw_error_set(error, HW_ERROR_REFUSED, ENODEV, "balloon", "there is no such device", "");
+}
+
+/* --- metrics --- */
+
+static json_t *vcpu_metrics(const struct vmm_machine_counts *counts, unsigned vcpu)
+{
+    static const char *const names[] = {
+#define EXIT_NAME(name, word) word,
+        VMM_EXITS(EXIT_NAME)
+#undef EXIT_NAME
+    };
+    json_t *exits = json_object();
+
+    for (unsigned kind = 0; kind < VMM_EXIT_COUNT; kind++)
+        (void)json_object_set_new(exits, names[kind],
+                                  json_integer((json_int_t)counts->exits[vcpu][kind]));
+    return json_pack("{s:I, s:o}", "cpu-ns", (json_int_t)counts->cpu_ns[vcpu], "exits", exits);
+}
+
+static int metrics(const struct vmm_api_call *call, json_t **ret_body, struct hw_error *error)
+{
+    struct run *run = run_of(call);
+    struct vmm_machine_counts counts = run->counts;
+    const struct vmm_console_counts console = vmm_console_count(run->console);
+    json_t *vcpus = json_array(), *body;
+
+    if (run->machine != NULL)
+        vmm_machine_count(run->machine, &counts);
+    for (unsigned i = 0; i < run->config.cpus; i++)
+        (void)json_array_append_new(vcpus, vcpu_metrics(&counts, i));
+    body = json_pack("{s:I, s:i, s:o, s:{s:I, s:I}}", "up-ms",
+                     (json_int_t)((hw_clock_now_ns(hw_clock_boottime()) - run->begun_ns) / 1000000),
+                     "resets", (int)run->resets, "vcpus", vcpus, "console", "out-bytes",
+                     (json_int_t)console.out_bytes, "in-bytes", (json_int_t)console.in_bytes);
+    return answer(body, ret_body, error);
+}
+
+static const char *const balloon_keys[] = { "bytes", NULL };
 
 const struct vmm_api_command run_commands[] = {
     { .name = "status", .any_time = true, .run = status },
@@ -90,6 +153,9 @@ const struct vmm_api_command run_commands[] = {
     { .name = "pause", .run = pause_vm },
     { .name = "resume", .run = resume },
     { .name = "powerdown", .any_time = true, .run = power_down },
+    { .name = "reset", .run = reset },
+    { .name = "metrics", .any_time = true, .run = metrics },
+    { .name = "balloon", .keys = balloon_keys, .run = balloon },
     { .name = "quit", .any_time = true, .run = quit },
     { .name = NULL },
 };

@@ -17,6 +17,26 @@
 #include "vmm-core/run/vmm_machine.h"
 #include "vmm-core/run/vmm_words.h"
 
+/* Why hawser-vmm run ends: the name on the control socket, and the exit status. What is not here is
+ * an error of its own (enum hw_error_kind). */
+#define RUN_ENDS(X)              \
+    X(POWER_OFF, "power-off", 0) \
+    X(FAILED, "failed", 1)       \
+    X(RESET, "reset", 10)        \
+    X(PANIC, "panic", 11)        \
+    X(QUIT, "quit", 12)          \
+    X(SIGNAL, "signal", 12)      \
+    X(BROKEN, "broken", 13)
+
+enum run_end {
+#define RUN_END_ENUM(name, word, status) RUN_##name,
+    RUN_ENDS(RUN_END_ENUM)
+#undef RUN_END_ENUM
+};
+
+/* What happens when the guest's kernel panics. */
+enum run_on_panic { RUN_PANIC_GOES_ON, RUN_PANIC_PAUSES, RUN_PANIC_ENDS };
+
 struct file {
     uint8_t *bytes;
     size_t count;
@@ -27,6 +47,7 @@ struct run {
     struct vmm_pvh_boot boot;
     struct file kernel, initrd;
     bool serial, reboots;
+    enum run_on_panic on_panic;
     const char *api_path; /* NULL: no control socket */
     int kvm_fd;
     qb_loop_t *loop;
@@ -36,12 +57,16 @@ struct run {
     bool paused;                 /* by order: a new machine stands, too */
     bool told_panic;             /* of this machine */
     unsigned resets;
+    char last_reset[128];             /* why; "": none yet */
+    int64_t begun_ns;                 /* CLOCK_BOOTTIME */
+    struct vmm_machine_counts counts; /* of the machines that were */
     int ended_fd, panicked_fd;
     /* written once by a vCPU's thread, before ended_fd */
     enum vmm_machine_end end;
     char text[128];
     struct hw_error *error;
-    int status;
+    bool ends;
+    enum run_end why; /* while it ends */
 };
 
 /* --- vmm_run_options.c --- */
@@ -56,8 +81,12 @@ int run_read_files(const struct hw_call *call, struct run *run, struct hw_error 
 /* Stand still, and go on; nothing if it does already. */
 void run_pause(struct run *run);
 void run_resume(struct run *run);
-/* Leave the loop. */
-void run_quit(struct run *run);
+/* Another machine in its place, as if the guest had reset itself; also with --no-reboot. 0, or
+ * -errno with the message: the guest has ended it meanwhile, or there is no other machine, and then
+ * it ends. */
+int run_reset(struct run *run, struct hw_error *error);
+/* Leave the loop; the first reason counts. */
+void run_finish(struct run *run, enum run_end why, const char *text);
 
 /* --- vmm_run_orders.c --- */
 

@@ -21,6 +21,9 @@ static const struct hw_option run_options[] = {
       .help = "run although the VM's memory cannot be saved; wanted, for there is nothing yet to "
               "save it to" },
     { .name = "no-reboot", .help = "end when the guest resets itself, instead of booting again" },
+    { .name = "on-panic",
+      .argument = "go-on|pause|end",
+      .help = "what to do when the guest's kernel says that it has panicked (go-on)" },
     { .name = "api",
       .argument = "unix:PATH",
       .help = "take orders there, one JSON object a line; hawser-vmm ctl sends them" },
@@ -44,8 +47,10 @@ static const struct hw_verb verbs[] = {
                 "controller, a PCI bus and ACPI, and no disk: it is the ground that the rest of "
                 "the machine will stand on.\n"
                 "\n"
-                "It ends with SIGTERM or SIGINT, when the guest switches itself off, or, with "
-                "--no-reboot, when the guest resets itself. What the guest writes on the serial "
+                "It ends with SIGTERM or SIGINT, when it is told to quit, when the guest switches "
+                "itself off, or, with "
+                "--no-reboot, when the guest resets itself. The exit status tells which. What the "
+                "guest writes on the serial "
                 "port goes to standard output, and "
                 "standard input to the guest as fast as it reads.",
         .example = "hawser-vmm run --memory 256M --kernel vmlinuz --append console=ttyS0 --serial "
@@ -57,20 +62,25 @@ static const struct hw_verb verbs[] = {
         .path = "ctl",
         .arguments = "COMMAND [NAME=VALUE...]",
         .summary = "give an order to a running virtual machine",
-        .text = "Sends one order to the control socket of a hawser-vmm run, waits until it is "
-                "done, and prints the answer; with --json as it came.\n"
-                "\n"
-                "status: what it is and does. pause: its processors stand still. resume: they go "
-                "on. powerdown: its power button is pressed; it is the guest that switches itself "
-                "off then. quit: it ends at once, as if its power had failed.\n"
-                "\n"
-                "On the socket each line is a JSON object with \"command\" and the NAMEs. The "
-                "answer carries \"ok\", or \"error\" with object, reason and remedy, and the "
-                "\"id\" of the order if it had one. Each connection is also told what happens, as "
-                "lines with \"event\": paused, resumed, panicked, reset, ended; and begun, "
-                "progress, done or failed with \"command\", of one that takes time. One of those "
-                "is under way at a time. A connection that does not read what it is told is "
-                "closed.",
+        .text =
+            "Sends one order to the control socket of a hawser-vmm run, waits until it is "
+            "done, and prints the answer; with --json as it came.\n"
+            "\n"
+            "status: what it is and does. events: what happens, until it ends. pause: its "
+            "processors stand still. resume: they go "
+            "on. powerdown: its power button is pressed; it is the guest that switches itself "
+            "off then. reset: it boots again, as if its reset button had been pressed. metrics: "
+            "what its processors came out of the guest for, and how much they ran. balloon: "
+            "there is none yet. quit: it ends at once, as if its power had failed.\n"
+            "\n"
+            "On the socket each line is a JSON object with \"command\" and the NAMEs. The "
+            "answer carries \"ok\", or \"error\" with object, reason and remedy, and the "
+            "\"id\" of the order if it had one. Each connection is also told what happens, as "
+            "lines with \"event\": paused, resumed, panicked, reset, ended (with "
+            "reason and exit status); and begun, progress, done or failed with \"command\", of one "
+            "that takes time. One of those "
+            "is under way at a time. A connection that does not read what it is told is "
+            "closed.",
         .example = "hawser-vmm ctl --api unix:/run/web1.api status",
         .options = ctl_options,
         .run = HW_RUN(vmm_verb_ctl),
@@ -84,6 +94,19 @@ static const struct hw_option common_options[] = {
     { .name = NULL },
 };
 
+static const struct hw_exit_status exit_statuses[] = {
+    { 0, "done; of run: the guest switched itself off" },
+    { 1, "failed" },
+    { 2, "wrong usage" },
+    { 3, "refused, for safety or by policy" },
+    { 5, "ctl: no answer came in time" },
+    { 10, "run: the guest reset itself, with --no-reboot" },
+    { 11, "run: the guest's kernel panicked, with --on-panic end" },
+    { 12, "run: it was told to quit, by an order, a signal or its terminal" },
+    { 13, "run: KVM cannot go on with the guest" },
+    { -1, NULL },
+};
+
 const struct hw_program vmm_program = {
     .name = "hawser-vmm",
     .section = 8,
@@ -91,6 +114,6 @@ const struct hw_program vmm_program = {
     .text = "One hawser-vmm runs for each VM, beside its hawser-lun.",
     .verbs = verbs,
     .common_options = common_options,
-    .exit_statuses = hw_exit_statuses,
+    .exit_statuses = exit_statuses,
     .see_also = "hawser(1), hawser-lun(8)",
 };

@@ -22,3 +22,21 @@ vmm_linux()
     tr -d '\r' </run/vmm.serial | grep '^@'
     return $vmm_status
 }
+
+# vmm_powerdown: a guest that waits for its power button, which is pressed; prints what it says of it
+vmm_powerdown()
+{
+    hawser-vmm run --memory 192M --kernel /mnt/vmlinux --initrd /mnt/initrd \
+        --append 'console=ttyS0 quiet panic=-1 noxsave waits' --serial stdio --no-state --no-reboot \
+        --api unix:/run/vmm.api >/run/vmm.serial 2>/run/vmm.log &
+    vmm_tries=0
+    until grep -q '^@waits' /run/vmm.serial || [ "$vmm_tries" -ge 2000 ]; do
+        vmm_tries=$((vmm_tries + 1))
+        sleep 0.1
+    done
+    hawser-vmm ctl --api unix:/run/vmm.api powerdown >/run/vmm.ctl || return
+    wait $!
+    vmm_status=$?
+    tr -d '\r' </run/vmm.serial | grep '^@'
+    return $vmm_status
+}
