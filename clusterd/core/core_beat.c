@@ -70,6 +70,11 @@ void core_beat_members(struct core_beat_machine *machine, const uint32_t *ids, s
     }
 }
 
+static uint32_t cut(uint64_t age_ms)
+{
+    return age_ms < UINT32_MAX ? (uint32_t)age_ms : UINT32_MAX;
+}
+
 void core_beat_send(struct core_beat_machine *machine, int64_t now_ns, struct core_beat *ret_beat)
 {
     machine->number++;
@@ -82,15 +87,14 @@ void core_beat_send(struct core_beat_machine *machine, int64_t now_ns, struct co
     ret_beat->number = machine->number;
     ret_beat->deadman_ms = machine->table.deadman_ms;
     ret_beat->store_ms = machine->table.store_ms;
+    ret_beat->unheard_ms = cut(core_beat_age_ms(machine, 0, now_ns));
     for (uint32_t i = 0; i < machine->peer_count; i++) {
         const struct core_beat_peer *peer = &machine->peers[i];
         uint64_t age_ms = core_beat_age_ms(machine, peer->id, now_ns);
 
         if (peer->answered)
             ret_beat->acks[ret_beat->count++] =
-                (struct core_beat_ack) { peer->id,
-                                         age_ms < UINT32_MAX ? (uint32_t)age_ms : UINT32_MAX,
-                                         peer->life, peer->number };
+                (struct core_beat_ack) { peer->id, cut(age_ms), peer->life, peer->number };
     }
 }
 
@@ -188,6 +192,12 @@ static bool has_acked(void *context, uint32_t id)
 
     if (id == reached->machine->self)
         return true; /* it sent it */
+#ifdef CORE_MUTATE_ANY_ACK_FEEDS
+    for (uint32_t i = 0; i < reached->machine->peer_count; i++) {
+        if (reached->machine->peers[i].acked >= reached->number)
+            return true;
+    }
+#endif
     return peer != NULL && peer->acked >= reached->number;
 }
 
@@ -198,6 +208,10 @@ int core_beat_fed(const struct core_beat_machine *machine, int64_t *ret_sent_ns)
     struct reached reached = { machine, machine->number };
     uint64_t best = 0;
 
+#ifdef CORE_MUTATE_OWN_DELIVERY_FEEDS
+    *ret_sent_ns = machine->sent_ns[machine->number % CORE_BEAT_HISTORY];
+    return machine->number > 0 ? 0 : -EAGAIN;
+#endif
     if (!machine->table.current || machine->number < machine->first_of_term)
         return -EAGAIN;
     if (core_vote_map_majority(&machine->table.map, has_acked, &reached))

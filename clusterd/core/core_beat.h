@@ -41,8 +41,9 @@ struct core_beat_ack { /* the newest beat of `id` that the sender acknowledges *
 
 /*
  * On the wire, little-endian: magic 4, version 4, from 4, count 4, boot id 16, incarnation 8, term
- * 8, applied index 8, number 8, T_deadman 4, T_store 4, zero 4, CRC-32C of everything with 0 here
- * 4; then for each acknowledgement id 4, age in ms 4, boot id 16, incarnation 8, number 8.
+ * 8, applied index 8, number 8, T_deadman 4, T_store 4, age of the unheard in ms 4, CRC-32C of
+ * everything with 0 here 4; then for each acknowledgement id 4, age in ms 4, boot id 16,
+ * incarnation 8, number 8.
  */
 struct core_beat {
     uint32_t from;
@@ -52,6 +53,7 @@ struct core_beat {
     uint64_t applied; /* index of the last entry in the state that the sender feeds by */
     uint64_t number;  /* from 1, in this life */
     uint32_t deadman_ms, store_ms; /* in force at the sender */
+    uint32_t unheard_ms;           /* the age of every member that is not in `acks` */
     struct core_beat_ack acks[CORE_VOTERS_MAX];
 };
 

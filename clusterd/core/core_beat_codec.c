@@ -46,7 +46,8 @@ void core_beat_encode(const struct core_beat *beat, uint8_t *room)
     hw_write_le64(&writer, beat->number);
     hw_write_le32(&writer, beat->deadman_ms);
     hw_write_le32(&writer, beat->store_ms);
-    hw_write_zeroes(&writer, 8); /* one of them is the checksum's place */
+    hw_write_le32(&writer, beat->unheard_ms);
+    hw_write_le32(&writer, 0);
     for (uint32_t i = 0; i < beat->count; i++) {
         hw_write_le32(&writer, beat->acks[i].id);
         hw_write_le32(&writer, beat->acks[i].age_ms);
@@ -69,7 +70,7 @@ static bool crc_is_right(const uint8_t *bytes, size_t size, uint32_t crc)
 int core_beat_decode(const uint8_t *bytes, size_t size, struct core_beat *ret_beat)
 {
     struct hw_reader reader = hw_reader_over(bytes, size);
-    uint32_t magic = hw_read_le32(&reader), version = hw_read_le32(&reader), zero, crc;
+    uint32_t magic = hw_read_le32(&reader), version = hw_read_le32(&reader), crc;
 
     memset(ret_beat, 0, sizeof(*ret_beat));
     ret_beat->from = hw_read_le32(&reader);
@@ -80,13 +81,13 @@ int core_beat_decode(const uint8_t *bytes, size_t size, struct core_beat *ret_be
     ret_beat->number = hw_read_le64(&reader);
     ret_beat->deadman_ms = hw_read_le32(&reader);
     ret_beat->store_ms = hw_read_le32(&reader);
-    zero = hw_read_le32(&reader);
+    ret_beat->unheard_ms = hw_read_le32(&reader);
     crc = hw_read_le32(&reader);
     if (hw_reader_status(&reader) < 0 || magic != CORE_BEAT_MAGIC || version == 0)
         return -EBADMSG;
     if (version > CORE_BEAT_VERSION)
         return -EPROTONOSUPPORT;
-    if (ret_beat->count > CORE_VOTERS_MAX || size != core_beat_size(ret_beat) || zero != 0 ||
+    if (ret_beat->count > CORE_VOTERS_MAX || size != core_beat_size(ret_beat) ||
         ret_beat->from == 0 || ret_beat->number == 0 || !crc_is_right(bytes, size, crc))
         return -EBADMSG;
     for (uint32_t i = 0; i < ret_beat->count; i++) {

@@ -31,6 +31,9 @@ int core_generation_next(const struct core_state *state, const struct core_vm *v
         if (lun->generation > greatest)
             greatest = lun->generation;
     }
+#ifdef CORE_MUTATE_SAME_GENERATION
+    greatest = 0;
+#endif
     if (greatest > CORE_GENERATION_MAX)
         return -ERANGE;
     first = block_after(greatest);

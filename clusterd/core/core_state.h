@@ -94,6 +94,10 @@ struct core_node {
     uint64_t fence_order;    /* index of the entry that ordered the fencing; 0: none under way */
     uint64_t incarnation;    /* of the clusterd that was adopted last */
     uint8_t boot_id[CORE_UUID_BYTES];
+    uint64_t revoked;   /* index of the last entry that took something from it: for good, what it
+                         * sends before it has applied that is not acknowledged */
+    uint64_t requester; /* incarnation of its clusterd whose request was applied last */
+    uint64_t request;   /* number of that request */
 };
 
 struct core_vm {

@@ -131,6 +131,9 @@ static const struct core_field core_node_fields[] = {
     U64(12, core_node, fence_order),
     U64(13, core_node, incarnation),
     UUID(14, core_node, boot_id),
+    U64(15, core_node, revoked),
+    U64(16, core_node, requester),
+    U64(17, core_node, request),
 };
 const struct core_type core_node_type = TYPE(core_node, by_name);
 

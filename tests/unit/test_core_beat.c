@@ -222,6 +222,7 @@ static void what_was_revoked_is_not_acknowledged(void)
     CU_ASSERT(!core_beat_silent(&three.node[1], 1, 500, 1010 * MS)); /* it was heard */
     core_beat_send(&three.node[1], 1010 * MS, &answer);
     CU_ASSERT_EQUAL(answer.applied, 9);
+    CU_ASSERT_EQUAL(answer.unheard_ms, 1010); /* of who was never heard: as old as the machine */
     CU_ASSERT_EQUAL(answer.count, 1);
     CU_ASSERT_EQUAL(answer.acks[0].number, 1);
     CU_ASSERT_EQUAL(answer.acks[0].age_ms, 1000);
@@ -362,6 +363,7 @@ static void damage_is_seen(void)
     size_t size;
 
     beat_of.applied = 77;
+    beat_of.unheard_ms = 12345;
     beat_of.acks[0] = (struct core_beat_ack) { 2, 0, life_2, 7 };
     beat_of.acks[1] = (struct core_beat_ack) { 3, UINT32_MAX, life_3, 8 };
     size = core_beat_size(&beat_of);

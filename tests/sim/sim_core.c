@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Random schedules over whole cores: three or five hosts, four VMs, either lease; partitions, power
+ * losses, clusterds killed and hung, hosts that stall, SANs that are cut, guests that crash,
+ * admins. The oracle is core_world.h's. After each schedule the faults end, and every VM that is
+ * wanted must execute once, and no other. sim_core             SEEDS schedules (environment;
+ * default a quick share), as TAP sim_core --seed N    one schedule, traced sim_core --hunt
+ * schedules until one is unsafe, for mutants
+ */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clusterd/core/core_config.h"
+#include "tests/sim/core_world.h"
+
+enum { QUICK_SEEDS = 120, HUNT_SEEDS = 2000, STEPS = 60, CALM_MS = 30000 };
+
+static uint32_t any_id(struct core_world *world)
+{
+    return (uint32_t)hw_prng_below(&world->prng, world->count) + 1;
+}
+
+static void partition_step(struct core_world *world)
+{
+    uint32_t part[CORE_NODES_MAX];
+    bool whole = hw_prng_chance(&world->prng, 1, 3);
+
+    for (size_t i = 0; i < CORE_NODES_MAX; i++)
+        part[i] = whole ? 0 : (uint32_t)hw_prng_below(&world->prng, 2);
+    core_world_partition(world, part);
+}
+
+static void command_step(struct core_world *world)
+{
+    static const char *const vms[CORE_VMS] = { "a", "b", "c", "d" };
+    struct core_order order = { .kind = CORE_ORDER_WANT };
+    uint32_t id = any_id(world);
+    uint64_t what = hw_prng_below(&world->prng, 4);
+    char *text = NULL;
+
+    memcpy(order.object, vms[hw_prng_below(&world->prng, CORE_VMS)], 2);
+    order.value = hw_prng_chance(&world->prng, 2, 3) ? CORE_WANT_RUNNING : CORE_WANT_STOPPED;
+    if (what == 0) {
+        order.kind = CORE_ORDER_MODE;
+        order.object[0] = '\0';
+        order.node = any_id(world);
+        order.value = hw_prng_chance(&world->prng, 1, 2) ? CORE_MODE_ONLINE : CORE_MODE_STANDBY;
+    } else if (what == 1) {
+        const struct core_host *host = core_world_host(world, id);
+
+        if (host->core == NULL || core_config_print(core_state_of(host->core), &text) < 0)
+            return;
+        order.kind = CORE_ORDER_CONFIG;
+        order.object[0] = '\0';
+        order.index = core_state_of(host->core)->cluster.revision;
+        order.text = text;
+        order.text_size = (uint32_t)strlen(text);
+    }
+    core_world_command(world, id, &order);
+    free(text);
+}
+
+static void host_step(struct core_world *world)
+{
+    struct core_host *host = core_world_host(world, any_id(world));
+    int64_t ms = (int64_t)hw_prng_below(&world->prng, 300) * CORE_TICK_MS;
+
+    switch (hw_prng_below(&world->prng, 9)) {
+    case 0:
+        core_world_power(world, host->id, !host->up);
+        break;
+    case 1:
+        core_world_power(world, host->id, true);
+        break;
+    case 2:
+        core_world_clusterd(world, host->id, host->core == NULL);
+        break;
+    case 3:
+        core_world_clusterd(world, host->id, true);
+        break;
+    case 8: /* restarted at once */
+        core_world_clusterd(world, host->id, false);
+        core_world_clusterd(world, host->id, true);
+        break;
+    case 4:
+        host->stalled_ms = world->now_ms + ms;
+        break;
+    case 5:
+    case 6:
+        host->hung_ms = world->now_ms + 2 * ms;
+        break;
+    default:
+        host->san = !host->san || hw_prng_chance(&world->prng, 1, 2);
+        break;
+    }
+}
+
+static void step(struct core_world *world)
+{
+    uint64_t what = hw_prng_below(&world->prng, 100);
+
+    world->faults += what < 55;
+    if (what < 25)
+        partition_step(world);
+    else if (what < 55)
+        host_step(world);
+    else if (what < 62)
+        core_world_guest(world, (uint32_t)hw_prng_below(&world->prng, CORE_VMS) + 1,
+                         hw_prng_chance(&world->prng, 1, 4) ? CORE_STOP_SHUTDOWN
+                                                            : CORE_STOP_CRASHED);
+    else if (what < 80)
+        command_step(world);
+    core_world_run(world, (int64_t)hw_prng_below(&world->prng, 150) * CORE_TICK_MS);
+}
+
+static void end_faults(struct core_world *world)
+{
+    static const uint32_t whole[CORE_NODES_MAX];
+
+    for (uint32_t id = 1; id <= world->count; id++) {
+        struct core_host *host = core_world_host(world, id);
+
+        host->stalled_ms = host->hung_ms = 0;
+        host->san = true;
+        core_world_power(world, id, true);
+        core_world_clusterd(world, id, true);
+    }
+    core_world_partition(world, whole);
+}
+
+static void stuck(struct core_world *world, const char *what, const char *name)
+{
+    if (world->broken[0] == '\0')
+        (void)snprintf(world->broken, sizeof(world->broken), "stuck: %s %s", what, name);
+}
+
+static bool takes_vms(const struct core_state *state)
+{
+    for (size_t i = 0; i < state->nodes.count; i++) {
+        if (state->nodes.items[i].mode == CORE_MODE_ONLINE)
+            return true;
+    }
+    return false;
+}
+
+/* The faults have ended: each VM that is wanted executes, and no other. */
+static void calm(struct core_world *world)
+{
+    struct core_order online = { .kind = CORE_ORDER_MODE, .node = 1, .value = CORE_MODE_ONLINE };
+    const struct core_host *leader;
+    const struct core_state *state;
+
+    end_faults(world);
+    core_world_run(world, CALM_MS / 3);
+    core_world_command(world, 1, &online);
+    core_world_run(world, CALM_MS);
+    leader = core_world_leader(world);
+    if (leader == NULL) {
+        stuck(world, "nobody leads", "");
+        return;
+    }
+    state = core_state_of(leader->core);
+    if (state->cluster.revision < world->told_revision)
+        stuck(world, "what was acknowledged is lost", "");
+    if (!takes_vms(state))
+        stuck(world, "an admin's order was not carried out", "");
+    for (size_t i = 0; i < state->vms.count; i++) {
+        const struct core_vm *vm = &state->vms.items[i];
+        size_t wanted = vm->wanted == CORE_WANT_STOPPED ? 0 : 1;
+
+        if (core_world_executing(world, vm->number) != wanted)
+            stuck(world, wanted == 1 ? "does not execute:" : "executes:", vm->name);
+    }
+}
+
+struct totals {
+    uint64_t starts, faults, entries;
+};
+
+static bool schedule(uint64_t seed, bool trace, bool end_calm, struct totals *totals)
+{
+    struct core_world world;
+    bool good;
+
+    core_world_make(&world, seed % 3 == 0 ? 5 : 3,
+                    seed % 2 == 0 ? CORE_LEASE_STORAGE : CORE_LEASE_MEMBER, seed);
+    world.trace = trace;
+    for (uint32_t id = 1; id <= world.count; id++)
+        core_world_power(&world, id, true);
+    core_world_run(&world, 3000);
+    for (unsigned i = 0; i < STEPS && world.broken[0] == '\0'; i++)
+        step(&world);
+    if (end_calm && world.broken[0] == '\0')
+        calm(&world);
+    good = world.broken[0] == '\0';
+    if (!good)
+        printf("# seed %" PRIu64 ": %s\n", seed, world.broken);
+    totals->starts += world.starts;
+    totals->faults += world.faults;
+    totals->entries += world.hashes.count;
+    core_world_end(&world);
+    return good;
+}
+
+static int all_schedules(uint64_t seeds, const char *program)
+{
+    struct totals totals = { 0 };
+
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
+        if (schedule(seed, false, true, &totals))
+            continue;
+        printf("not ok 1 - the core\n# replay: %s --seed %" PRIu64 "\n1..1\n", program, seed);
+        return 1;
+    }
+    printf("ok 1 - the core: %" PRIu64 " schedules, %" PRIu64 " faults, %" PRIu64
+           " starts, %" PRIu64 " entries\n1..1\n",
+           seeds, totals.faults, totals.starts, totals.entries);
+    return 0;
+}
+
+static int hunt(void)
+{
+    struct totals totals = { 0 };
+
+    for (uint64_t seed = 1; seed <= HUNT_SEEDS; seed++) {
+        if (!schedule(seed, false, false, &totals))
+            return 0;
+    }
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    const char *seeds = getenv("SEEDS");
+    struct totals totals = { 0 };
+
+    if (argc == 3 && strcmp(argv[1], "--seed") == 0)
+        return schedule(strtoull(argv[2], NULL, 10), true, true, &totals) ? 0 : 1;
+    if (argc == 2 && strcmp(argv[1], "--hunt") == 0)
+        return hunt();
+    if (seeds != NULL && seeds[0] != '\0')
+        return all_schedules(strtoull(seeds, NULL, 10), argv[0]);
+    return all_schedules(QUICK_SEEDS, argv[0]);
+}
