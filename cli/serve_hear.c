@@ -34,6 +34,13 @@ void cli_serve_disconnect(struct cli_serve *serve)
         (void)close(serve->control_fd);
     serve->control_fd = -1;
     serve->have = 0;
+    serve->told.owns = serve->told.gives = false;
+}
+
+void cli_serve_release(struct cli_serve *serve)
+{
+    serve->told.gives = true;
+    cli_serve_say(serve, "{\"command\":\"release\",\"id\":\"stop\"}\n");
 }
 
 /* It does not own the LUN and tries no more. What was served, and may be soon, is tried again. */
@@ -70,7 +77,7 @@ static bool next_block(struct cli_serve *serve, const json_t *event)
     uint32_t *generation = &serve->wish.identity.generation;
     char order[80];
 
-    if (!serve->shown || serve->stopping || reason == NULL || strcmp(reason, used_up) != 0 ||
+    if (!serve->shown || serve->told.gives || reason == NULL || strcmp(reason, used_up) != 0 ||
         *generation > STO_GENERATION_MAX - 2 * STO_GENERATION_BLOCK)
         return false;
     if (used < *generation) /* told twice: as an event and in the status */
@@ -121,8 +128,10 @@ static void gate(struct cli_serve *serve, const char *state, const char *reason)
                            "restore its VM, or give the state up with --discard-state");
         serve->status = HW_ERROR_REFUSED;
         serve->refused = true;
-        cli_serve_say(serve, serve->wish.owned ? "{\"command\":\"release\",\"id\":\"stop\"}\n"
-                                               : "{\"command\":\"quit\"}\n");
+        if (serve->wish.owned)
+            cli_serve_release(serve);
+        else
+            cli_serve_say(serve, "{\"command\":\"quit\"}\n");
     }
 }
 
@@ -264,6 +273,18 @@ static void heard_event(struct cli_serve *serve, const char *event, json_t *line
         cli_serve_refusal(serve->name, line, true, &serve->lost);
 }
 
+/* It owns the LUN: as was wished, or to release it at last. */
+static void note_owned(struct cli_serve *serve, const char *event, const json_t *line)
+{
+    const json_t *lun = json_array_get(json_object_get(line, "luns"), 0);
+
+    if (event != NULL ? strcmp(event, "owned") != 0 : !json_is_true(json_object_get(lun, "owned")))
+        return;
+    serve->told.owns = true;
+    if (serve->stopping && serve->wish.owned && !serve->told.gives)
+        cli_serve_release(serve);
+}
+
 static void heard(struct cli_serve *serve, json_t *line)
 {
     const char *event = json_string_value(json_object_get(line, "event"));
@@ -277,6 +298,7 @@ static void heard(struct cli_serve *serve, json_t *line)
         tell_status(serve, line);
     if (goes_on)
         return;
+    note_owned(serve, event, line);
     if (state != NULL && reason != NULL && !serve->stopping && !serve->refused)
         gate(serve, state, reason);
     if (event != NULL)

@@ -12,6 +12,8 @@
 void cli_serve_hear(struct cli_serve *serve);
 /* Send an order, one line of JSON; nothing without a connection. */
 void cli_serve_say(const struct cli_serve *serve, const char *order);
+/* Order the release that is the server's end. */
+void cli_serve_release(struct cli_serve *serve);
 /* Close its control socket, if it is open. */
 void cli_serve_disconnect(struct cli_serve *serve);
 /* CLOCK_BOOTTIME in ms. */

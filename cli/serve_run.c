@@ -55,11 +55,21 @@ static void stays_claimed(struct cli_serve *serve, enum hw_error_kind kind, int 
     serve->status = hw_error_exit_status(&serve->error);
 }
 
-/* The end that was asked for: by a signal, or since the LUN is not ours. */
-static void end_as_wished(struct cli_serve *serve)
+/*
+ * The end that was asked for: by a signal, or since the LUN is not ours. What is ours and has no
+ * server gets one `again`, once, to be released.
+ */
+static void end_as_wished(struct cli_serve *serve, bool again)
 {
-    if (serve->stopping && serve->shown && serve->wish.owned && !serve->released &&
-        serve->error.kind == HW_ERROR_NONE)
+    const bool ours = serve->stopping && serve->shown && serve->wish.owned && !serve->released &&
+                      serve->error.kind == HW_ERROR_NONE;
+
+    if (ours && again && !serve->once_more) {
+        serve->once_more = true;
+        start(serve);
+        return;
+    }
+    if (ours)
         stays_claimed(serve, HW_ERROR_FAILED, EHOSTDOWN,
                       "has no server that could release it: it stays claimed");
     end(serve, 0);
@@ -96,7 +106,7 @@ static void died(struct cli_serve *serve, int status)
         serve->status = hw_error_exit_status(&serve->error);
     }
     if (serve->stopping || serve->error.kind != HW_ERROR_NONE)
-        end_as_wished(serve);
+        end_as_wished(serve, WIFSIGNALED(status));
     else if (code != 0 && !(serve->shown && cli_serve_may_pass(code)))
         end(serve, code <= HW_ERROR_TIMED_OUT ? code : HW_ERROR_FAILED);
     else
@@ -124,7 +134,8 @@ static void end_claimed(struct cli_serve *serve, enum hw_error_kind kind, int co
 {
     if (serve->wish.owned)
         stays_claimed(serve, kind, code, reason);
-    (void)kill(serve->child, SIGKILL);
+    if (serve->child > 0)
+        (void)kill(serve->child, SIGKILL);
     serve->stop_at_ms = 0;
 }
 
@@ -162,29 +173,34 @@ static void tell_hint(struct cli_serve *serve)
 
 static void stop(struct cli_serve *serve)
 {
-    bool gives;
+    const bool gives = serve->wish.owned && serve->lost.kind == HW_ERROR_NONE;
+    /* what was served is released once it is owned again: it is claimed until then, too */
+    const bool waits = gives && serve->shown && !serve->told.owns;
 
     if (serve->stopping) {
         stop_at_once(serve);
         return;
     }
     serve->stopping = true;
-    if (serve->child == 0) {
-        end_as_wished(serve);
+    if (serve->child == 0 && !waits) {
+        end_as_wished(serve, false);
         return;
     }
     serve->stop_at_ms = cli_serve_now_ms() + STOP_MS;
-    if (serve->control_fd < 0) { /* it cannot hear */
+    if (serve->control_fd < 0 && !waits) { /* it cannot hear */
         (void)kill(serve->child, SIGTERM);
         return;
     }
-    gives = serve->wish.owned && serve->lost.kind == HW_ERROR_NONE;
     if (!serve->json)
         tell_end(serve, gives);
     if (gives && !serve->json)
         serve->hint_at_ms = cli_serve_now_ms() + PATIENT_MS;
-    cli_serve_say(serve, gives ? "{\"command\":\"release\",\"id\":\"stop\"}\n"
-                               : "{\"command\":\"quit\"}\n");
+    if (!gives)
+        cli_serve_say(serve, "{\"command\":\"quit\"}\n");
+    else if (!waits)
+        cli_serve_release(serve);
+    else if (serve->child == 0)
+        end_as_wished(serve, true);
 }
 
 static void too_late(struct cli_serve *serve)

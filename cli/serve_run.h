@@ -22,6 +22,7 @@ struct cli_serve_told {
     char gate[16], reason[32]; /* the last verdict; "" = none yet */
     uint32_t generation;       /* owned under it; 0 = not yet */
     unsigned clients;          /* QEMUs attached to the disk */
+    bool owns, gives;          /* it owns the LUN; and was asked to release it */
     struct cli_said held_up;   /* of the lines that repeat themselves */
 };
 
@@ -33,6 +34,7 @@ struct cli_serve {
     struct cli_serve_command command;
     bool made_directory, json;
     bool shown, stopping, released, over;
+    bool once_more;   /* the last server was started to release the LUN */
     bool refused;     /* the LUN is not to be had: `error` says why */
     bool again;       /* it is for now: the server ends, and is started again */
     int signal_fd;    /* of SIGINT, SIGTERM and SIGCHLD, which are blocked */

@@ -132,6 +132,8 @@ uses_up()
         wait_until 30 opened_again "$before" || break
     done
     tap_is "20 times its sessions are lost: it owns the LUN each time" "$drop" 20
+    tap_is "why is told each time" \
+        "$(grep -c 'suspended: ' serve.out)" "$(grep -cE 'suspended: the target cannot be reached: .' serve.out)"
     tap_check "with a second block of generations" says 'goes on with generation 32'
 }
 
@@ -340,12 +342,55 @@ a_shared_lun()
     tap_check "nobody owns it then" grep -qiE 'free|nobody' show.out
 }
 
+# No server is there when it is to end: one is started once more, since the LUN is claimed until somebody releases it.
+ends_without_a_server()
+{
+    # shellcheck disable=SC2046
+    serve n1 "$url" $(as 1 592)
+    says 'vhost-user-blk-pci'
+    kill -KILL "$(server_pid)"
+    says 'started again in'
+    kill -INT "$SERVE_PID" # in the gap, or while the next one is on its way to the LUN
+    serve_is_over 30
+    tap_is "its server is dead when it is ended: it releases the LUN all the same" \
+        "$STATUS $(grep -c ': released$' serve.out)" "0 1"
+    show >show.out 2>&1
+    tap_check "nobody owns it then" grep -qiE 'free|nobody' show.out
+    # shellcheck disable=SC2046
+    serve n1 "$url" $(as 1 608)
+    says 'vhost-user-blk-pci'
+    kill -STOP "$SERVE_PID"
+    kill -KILL "$(server_pid)"
+    kill -INT "$SERVE_PID"
+    kill -CONT "$SERVE_PID"
+    serve_is_over 30
+    tap_is "both at once: the same" "$STATUS $(grep -c ': released$' serve.out)" "0 1"
+    # shellcheck disable=SC2046
+    serve n1 "$url" $(as 1 624)
+    says 'vhost-user-blk-pci'
+    kill -STOP "$TGT_PID"
+    kill -INT "$SERVE_PID"
+    says 'Ctrl-C once more ends it at once'
+    kill -KILL "$(server_pid)"
+    kill -CONT "$TGT_PID"
+    serve_is_over 30
+    tap_is "it dies over the release: another one does it" "$STATUS $(grep -c ': released$' serve.out)" "0 1"
+    show >show.out 2>&1
+    tap_check "nobody owns it then, either" grep -qiE 'free|nobody' show.out
+}
+
 # stays: its guest is there, and its writes are answered anew
 goes_on()
 {
     local before
     before=$(wc -l <stay.out)
     wait_until 20 more_than "$before" stay.out
+}
+
+# stale_is COUNT: so many guests of the disk are of before
+stale_is()
+{
+    [ "$("$LAB_BIN/ask" "$PWD/serve/control" '{"command":"statistics"}' | jq '.disks[0].stale')" = "$1" ]
 }
 
 more_than()
@@ -378,7 +423,8 @@ of_before()
         serve n1 "$url" $(as 1 576)
     }
     tap_check "another node had it: the guest of before is told of" says 'ran before another node or a tool had the LUN'
-    tap_is "and writes nothing" "$(head -c 4M disk1 | tail -c 2M | sha256sum)" "$before"
+    tap_check "and counted" wait_until 20 stale_is 1
+    tap_is "it writes nothing" "$(head -c 4M disk1 | tail -c 2M | sha256sum)" "$before"
     kill "$guest"
     wait "$guest" 2>/dev/null
     tap_check "one that is started anew may" wait_until 20 drive "$sectors"
@@ -398,6 +444,7 @@ main()
     without_its_target
     taken_over_meanwhile
     of_before
+    ends_without_a_server
     tap_done
 }
 
