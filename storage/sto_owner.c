@@ -20,8 +20,7 @@ static void session_down(void *context, enum sto_session session, const char *wh
     struct sto_owner *owner = context;
     struct sto_own_event event = { .kind = STO_OWN_EVENT_SESSION_DOWN };
 
-    memset(owner->detail, 0, sizeof(owner->detail));
-    memcpy(owner->detail, why, strnlen(why, sizeof(owner->detail) - 1));
+    owner_set_detail(owner, why);
     event.session = session;
     owner_step(owner, &event);
 }
@@ -43,7 +42,10 @@ static void gate_event(void *context, enum sto_gate_event kind, uint16_t asc_asc
         event.kind = STO_OWN_EVENT_DRAINED;
         break;
     case STO_GATE_UNKNOWN:
+        owner_set_detail(owner, "a request ended without an answer");
+        break;
     case STO_GATE_EXPIRED:
+        owner_set_detail(owner, "the storage lease is over");
         break;
     }
     owner_step(owner, &event);
@@ -57,18 +59,20 @@ static void kill_gate_if_lost(struct sto_owner *owner, const struct sto_own_acti
         sto_gate_kill(owner->gate);
 }
 
+/* Its words are kept with it: a command of the same step may forget them. */
 static void keep_notice(struct sto_owner *owner, const struct sto_own_action *action)
 {
+    struct owner_kept *kept;
+
     if (owner->notice_count == OWNER_NOTICES) /* the newest say more */
         memmove(owner->notices, owner->notices + 1,
                 --owner->notice_count * sizeof(owner->notices[0]));
-    owner->notices[owner->notice_count++] = (struct sto_owner_notice) {
-        .notice = action->notice,
-        .reason = action->reason,
-        .key = action->key,
-        .generation = action->generation,
-        .detail = owner->detail,
-    };
+    kept = &owner->notices[owner->notice_count++];
+    kept->notice = (struct sto_owner_notice) { .notice = action->notice,
+                                               .reason = action->reason,
+                                               .key = action->key,
+                                               .generation = action->generation };
+    memcpy(kept->detail, owner->detail, sizeof(kept->detail));
 }
 
 static void act(struct sto_owner *owner, const struct sto_own_action *action)
@@ -136,12 +140,13 @@ static int one_step(struct sto_owner *owner, struct sto_own_event *event)
 static void tell(struct sto_owner *owner)
 {
     while (owner->notice_count > 0) {
-        struct sto_owner_notice notice = owner->notices[0];
+        struct owner_kept kept = owner->notices[0];
 
         memmove(owner->notices, owner->notices + 1,
                 --owner->notice_count * sizeof(owner->notices[0]));
+        kept.notice.detail = kept.detail;
         if (owner->callbacks.notice != NULL)
-            owner->callbacks.notice(owner->callbacks.context, &notice);
+            owner->callbacks.notice(owner->callbacks.context, &kept.notice);
     }
 }
 
@@ -259,10 +264,7 @@ void sto_owner_revoke(struct sto_owner *owner)
 
 void sto_owner_hand_over(struct sto_owner *owner, uint16_t node)
 {
-    struct sto_own_event event = { .kind = STO_OWN_EVENT_HAND_OVER };
-
-    event.node = node;
-    owner_step(owner, &event);
+    owner_step(owner, &(struct sto_own_event) { .kind = STO_OWN_EVENT_HAND_OVER, .node = node });
 }
 
 void sto_owner_release(struct sto_owner *owner)

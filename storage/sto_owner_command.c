@@ -175,11 +175,8 @@ static void identified(void *context, int rc, const struct sto_facts *facts,
 
     if (rc < 0) {
         result.rc = STO_UNKNOWN;
-        if (error != NULL && error->reason[0] != '\0') {
-            memset(slot->owner->detail, 0, sizeof(slot->owner->detail));
-            memcpy(slot->owner->detail, error->reason,
-                   strnlen(error->reason, sizeof(slot->owner->detail) - 1));
-        }
+        if (error != NULL && error->reason[0] != '\0')
+            owner_set_detail(slot->owner, error->reason);
     } else {
         result.reservations = facts->reservations;
         result.aptpl = facts->keeps_over_power_loss;

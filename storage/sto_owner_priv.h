@@ -4,6 +4,8 @@
 #ifndef STO_OWNER_PRIV_H
 #define STO_OWNER_PRIV_H
 
+#include <string.h>
+
 #include "storage/sto_owner.h"
 #include "storage/sto_pr.h"
 
@@ -25,6 +27,12 @@ struct owner_slot {
     uint8_t *area; /* record commands: STO_RECORD_AREA_BYTES, page-aligned */
 };
 
+/* A notice until the step is over, with the words of its moment. */
+struct owner_kept {
+    struct sto_owner_notice notice;
+    char detail[STO_DETAIL_BYTES];
+};
+
 struct sto_owner {
     struct sto_lun *lun;
     struct sto_own *own;
@@ -38,7 +46,7 @@ struct sto_owner {
     unsigned queued;
     struct sto_own_event queue[OWNER_QUEUE]; /* while stepping */
     unsigned notice_count;
-    struct sto_owner_notice notices[OWNER_NOTICES];
+    struct owner_kept notices[OWNER_NOTICES];
     int64_t timer_ns;
     int64_t busy_told_ns; /* when it was told last that guests' requests find the target busy */
     int64_t confirmed_ns;
@@ -49,6 +57,13 @@ struct sto_owner {
     struct sto_record record;
     uint8_t *area; /* the record's area as last read or written; STO_RECORD_AREA_BYTES */
 };
+
+/* Words of the transport, for the notices that follow. */
+static inline void owner_set_detail(struct sto_owner *owner, const char *why)
+{
+    memset(owner->detail, 0, sizeof(owner->detail));
+    memcpy(owner->detail, why, strnlen(why, sizeof(owner->detail) - 1));
+}
 
 /* Carry out one command; its result comes back through owner_step(). */
 void owner_command(struct sto_owner *owner, const struct sto_own_command *command);

@@ -144,6 +144,7 @@ int sv_server_new(const struct sv_config *config, FILE *out, struct sv_server **
     server->wake_fd = server->page_fd = -1;
     server->timer_ns = server->abandon_ns = server->saved_retry_ns = INT64_MAX;
     server->discard_wanted = config->discard_state;
+    server->verdict.reason = SV_REASON_STARTING; /* nothing is judged yet: all is shut */
     server->loop = qb_loop_create();
     rc = server->loop == NULL ? no_memory(error) : open_all(server, error);
     if (rc < 0) {

@@ -4,6 +4,7 @@
  * oracles): claim, takeover, hand-over and release with the n-th operation of the node failing, for
  * n = 1, 2, 3 ... until none is left to fail. In the end the LUN is owned and the target says the
  * same, or it is cleanly not owned; never is a gate open without the reservation.
+ * (over 400: each case needs the same world and traps)
  */
 #include <config.h>
 
@@ -15,6 +16,7 @@
 #include <string.h>
 
 #include "storage/sto_lun_priv.h"
+#include "storage/sto_owner_priv.h"
 #include "tests/sim/own_world.h"
 #include "tests/unit/fail_alloc.h"
 #include "tests/unit/unit.h"
@@ -342,6 +344,34 @@ static void tells_that_guests_wait(void)
     finish();
 }
 
+/* What is told beside the world's own ears. */
+static struct sto_owner_callbacks heard_before;
+static char suspended_why[STO_DETAIL_BYTES];
+
+static void hears(void *context, const struct sto_owner_notice *notice)
+{
+    if (notice->notice == STO_OWN_NOTICE_SUSPENDED)
+        (void)snprintf(suspended_why, sizeof(suspended_why), "%s", notice->detail);
+    heard_before.notice(context, notice);
+}
+
+/* The next login, which is the same step, begins without words: it does not take these away. */
+static void tells_why_it_is_suspended(void)
+{
+    struct world_node *node;
+
+    begin(1);
+    node = &world->nodes[0];
+    own(node);
+    heard_before = node->owner->callbacks;
+    node->owner->callbacks.notice = hears;
+    suspended_why[0] = '\0';
+    sto_model_lun_break(node->lun, STO_SESSION_DATA);
+    world_run(world, world->now_ns + 1000 * WORLD_MS);
+    CU_ASSERT_STRING_EQUAL(suspended_why, "a request ended without an answer"); /* a guest's */
+    finish();
+}
+
 static void without_memory(void)
 {
     struct sto_owner_config config = { .own.node = 1 };
@@ -391,6 +421,7 @@ static void claims_without_memory(void)
 const struct unit_case unit_cases[] = {
     { "without memory", without_memory },
     { "a claim while the n-th allocation fails", claims_without_memory },
+    { "why it is suspended", tells_why_it_is_suspended },
     { "guests that wait for a busy target", tells_that_guests_wait },
     { "the n-th operation of a claim fails", claims },
     { "the n-th operation of a takeover fails", takes_over },
