@@ -65,10 +65,17 @@ all_or_none()
         "$(answers '.error | .object + ": " + .reason' '{"command":"acquire","generation":32}')" \
         'generation: 32 is not above 32, which was used'
     tap_check "both are claimed" ask '{"command":"acquire","generation":64}'
+    wait_until 10 status_is '.gate' open
     tap_check "and served" drive_both
     tap_check "both still say so when they are asked" ask '{"command":"verify"}'
     tap_check "a confirmation is in the shared page as soon as it is there" \
         timeout 60 "$LAB_BIN/page" "$PWD/control.sock" 4
+}
+
+# stale_is COUNT: so many guests of both disks are of before
+stale_is()
+{
+    [ "$(answers '[.disks[].stale] | add' '{"command":"statistics"}')" = "$1" ]
 }
 
 # disk5_sum: of the start of the guest's disk
@@ -95,6 +102,7 @@ given_up()
     before=$(disk5_sum)
     tap_check "given back, they are claimed again" wait_until 10 ask '{"command":"acquire","generation":128}'
     tap_check "the guest of before is told of" wait_until 10 grep -q 'ran before another node or a tool had the LUN' lun.out
+    tap_check "and counted" wait_until 10 stale_is 1
     tap_is "it has asked for more, and nothing of it is written" "$(disk5_sum)" "$before"
     tap_check "others are served" drive_both
     kill "$DRIVE_PID"
@@ -154,15 +162,38 @@ does_not_go_on()
     stop
 }
 
+# Another node had one of the two: who has the other one has both, and is of before.
+one_elsewhere()
+{
+    local before
+    start
+    ask '{"command":"acquire","generation":240}'
+    wait_until 10 status_is '.gate' open
+    "$LAB_BIN/vhdrive" "$PWD/disk5.sock" "$SECTORS" stay >stay.out 2>&1 &
+    DRIVE_PID=$!
+    wait_until 10 grep -q written stay.out
+    ask '{"command":"hand-over"}'
+    tap_check "given back, another node takes one of the two" hawser 2 takeover 1 256
+    hawser 2 release 1 272 >/dev/null 2>&1
+    before=$(disk5_sum)
+    tap_check "both are claimed again" wait_until 10 ask '{"command":"acquire","generation":288}'
+    tap_check "the guest of the other one is of before, too" wait_until 10 stale_is 1
+    tap_is "and writes nothing" "$(disk5_sum)" "$before"
+    tap_check "others are served" drive_both
+    kill "$DRIVE_PID"
+    wait "$DRIVE_PID" 2>/dev/null
+    stop
+}
+
 one_lost()
 {
     start
-    ask '{"command":"acquire","generation":240}'
-    hawser 2 takeover 5 256 >/dev/null 2>&1
+    ask '{"command":"acquire","generation":304}'
+    hawser 2 takeover 5 320 >/dev/null 2>&1
     tap_check "one is taken over: the gate shuts for both" wait_until 30 status_is '.gate' dead
     tap_is "the other is still reserved: nobody else's writes get in" "$(owner 1)" 1
     tap_is "it does not come back under a new grant" \
-        "$(answers '.error.reason' '{"command":"acquire","generation":272}')" \
+        "$(answers '.error.reason' '{"command":"acquire","generation":336}')" \
         'were lost to another owner while this process had them'
     stop
 }
@@ -178,6 +209,7 @@ main()
     given_up
     goes_on
     does_not_go_on
+    one_elsewhere
     one_lost
     tap_done
 }

@@ -11,6 +11,8 @@ HW_TOP_SRCDIR=${HW_TOP_SRCDIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pw
 HAWSER=$HW_PLAIN_BUILDDIR/cli/hawser
 LUN=${HAWSER_LUN:-$HW_PLAIN_BUILDDIR/storage/serve/hawser-lun}
 LUN_PID=
+GUEST_PID=
+DRAIN_PID=
 
 # waiting: a guest has requests in its ring that are not taken
 waiting()
@@ -143,6 +145,52 @@ drains()
     stop
 }
 
+# drain_hangs: a drain, and a guest whose writes do not end; sets DRAIN_PID and GUEST_PID
+drain_hangs()
+{
+    net_cut n1
+    (drive) >/dev/null 2>&1 &
+    GUEST_PID=$!
+    wait_until 10 in_flight
+    timeout 60 "$LAB_BIN/ask" "$PWD/control.sock" '{"command":"drain"}' >drain.out &
+    DRAIN_PID=$!
+    wait_until 10 status_is '.reason' ordered
+}
+
+# An order to hold while it drains: the drain goes on, and whatever becomes of it the disk stays held.
+held_in_a_drain()
+{
+    local release
+    start
+    ask '{"command":"acquire","generation":192}'
+    wait_until 10 status_is '.gate' open
+    drain_hangs
+    tap_check "a hold while it drains" ask '{"command":"hold"}'
+    tap_is "ends no drain" "$(cat drain.out)" ''
+    net_heal n1
+    wait "$DRAIN_PID"
+    tap_is "which ends well once its requests have" "$(jq -r .ok drain.out)" true
+    tap_is "and held it stays" "$(answers .reason '{"command":"status"}')" ordered
+    ask '{"command":"open"}'
+    wait "$GUEST_PID"
+    tap_is "opened, its guest goes on" "$?" 0
+    drain_hangs
+    ask '{"command":"hold"}'
+    timeout 60 "$LAB_BIN/ask" "$PWD/control.sock" '{"command":"release"}' >release.out &
+    release=$!
+    wait "$DRAIN_PID"
+    tap_is "the LUN is given up while it drains: the drain says so" "$(jq -r .error.reason drain.out)" 'are not owned: nothing can be flushed'
+    net_heal n1
+    wait "$release"
+    tap_is "the release ends well" "$(jq -r .ok release.out)" true
+    ask '{"command":"acquire","generation":208}'
+    tap_check "owned again, it is held as was ordered" wait_until 10 status_is '.gate + " " + .reason' 'hold ordered'
+    ask '{"command":"open"}'
+    wait "$GUEST_PID"
+    tap_is "opened, its guest goes on, too" "$?" 0
+    stop
+}
+
 # With a storage lease: what the LUN did not confirm in time is no longer open, and told at that moment.
 unconfirmed()
 {
@@ -193,6 +241,7 @@ main()
     unreadable
     drains
     unconfirmed
+    held_in_a_drain
     drains_used_up
     tap_done
 }
