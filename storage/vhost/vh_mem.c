@@ -18,6 +18,7 @@ struct mapped {
 
 struct vh_mem {
     unsigned references, count;
+    const struct vh_log *log;
     struct mapped regions[VH_REGIONS];
 };
 
@@ -104,6 +105,16 @@ int vh_mem_over(const struct vh_region *regions, void *const *addresses, unsigne
     }
     *ret_mem = mem;
     return 0;
+}
+
+void vh_mem_set_log(struct vh_mem *mem, const struct vh_log *log)
+{
+    mem->log = log;
+}
+
+const struct vh_log *vh_mem_log(const struct vh_mem *mem)
+{
+    return mem->log;
 }
 
 struct vh_mem *vh_mem_ref(struct vh_mem *mem)

@@ -37,6 +37,12 @@ int vh_mem_new(const struct vh_region *regions, const int *fds, unsigned count,
  */
 int vh_mem_over(const struct vh_region *regions, void *const *addresses, unsigned count,
                 struct vh_mem **ret_mem);
+struct vh_log;
+/* What this process writes there as a device goes into this log, the caller's; NULL (as made):
+ * nowhere. */
+void vh_mem_set_log(struct vh_mem *mem, const struct vh_log *log);
+/* That log. */
+const struct vh_log *vh_mem_log(const struct vh_mem *mem);
 /* One more user of the table. Returns it. */
 struct vh_mem *vh_mem_ref(struct vh_mem *mem);
 /* One less; the last one unmaps. NULL is allowed. */

@@ -220,6 +220,12 @@ uint64_t vmm_kvm_clock_ns(const struct vmm_kvm *kvm)
     return data.clock;
 }
 
+unsigned vmm_kvm_msrs(const struct vmm_kvm *kvm, const uint32_t **ret_indices)
+{
+    *ret_indices = kvm->msrs->indices;
+    return kvm->msrs->nmsrs;
+}
+
 int vmm_kvm_log_dirty(struct vmm_kvm *kvm, bool on)
 {
     return set_slots(kvm, on);

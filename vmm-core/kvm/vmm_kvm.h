@@ -36,6 +36,9 @@ void vmm_kvm_send_msi(const struct vmm_kvm *kvm, uint64_t address, uint32_t data
 /* The guest's clock (KVM_GET_CLOCK), which goes on where the VM is saved and loaded. */
 uint64_t vmm_kvm_clock_ns(const struct vmm_kvm *kvm);
 
+/* The MSRs that are saved of a vCPU, the VM's; how many. */
+unsigned vmm_kvm_msrs(const struct vmm_kvm *kvm, const uint32_t **ret_indices);
+
 /* Begin or end to note which pages are written. 0 or -errno. */
 int vmm_kvm_log_dirty(struct vmm_kvm *kvm, bool on);
 /*

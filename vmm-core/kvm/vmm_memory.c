@@ -76,6 +76,13 @@ void vmm_memory_free(struct vmm_memory *memory)
     memory->count = 0;
 }
 
+int vmm_memory_clear(const struct vmm_memory *memory)
+{
+    const int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+
+    return fallocate(memory->fd, mode, 0, (off_t)memory->bytes) < 0 ? -errno : 0;
+}
+
 void *vmm_memory_at(const struct vmm_memory *memory, uint64_t guest_at, uint64_t bytes)
 {
     for (unsigned i = 0; i < memory->count; i++) {

@@ -33,6 +33,8 @@ struct vmm_memory {
 int vmm_memory_new(uint64_t bytes, struct vmm_memory *ret_memory, struct hw_error *error);
 /* Unmap and close; of one that was never made, or twice, nothing happens. */
 void vmm_memory_free(struct vmm_memory *memory);
+/* All of it zero again, and nothing allocated. 0 or -errno. */
+int vmm_memory_clear(const struct vmm_memory *memory);
 /* Where `bytes` of the guest from `guest_at` on lie here. NULL: not all of it is memory. */
 void *vmm_memory_at(const struct vmm_memory *memory, uint64_t guest_at, uint64_t bytes);
 

@@ -68,6 +68,9 @@ struct vmm_vcpu_long {
 /* Likewise: begin as `begin` says, the other registers 0. 0 or -errno. */
 int vmm_vcpu_begin_long(struct vmm_vcpu *vcpu, const struct vmm_vcpu_long *begin);
 
+/* While it stands: the leaves that its guest is told, into `ret_entries` (VMM_CPUID_MAX). How many,
+ * or -errno. */
+int vmm_vcpu_cpuid(const struct vmm_vcpu *vcpu, struct kvm_cpuid_entry2 *ret_entries);
 /* While it stands: all of its state into `image`. 0 or -errno; `ret_what` names what failed. */
 int vmm_vcpu_take(struct vmm_vcpu *vcpu, struct vmm_vcpu_image *image, const char **ret_what);
 /*

@@ -87,21 +87,28 @@ static int take_xsave(const struct vmm_vcpu *vcpu, struct vmm_vcpu_image *image)
 }
 
 /* Which leaves it was given; KVM_GET_CPUID2 wants the room told and tells what it used. */
-static int take_cpuid(const struct vmm_vcpu *vcpu, struct vmm_vcpu_image *image)
+int vmm_vcpu_cpuid(const struct vmm_vcpu *vcpu, struct kvm_cpuid_entry2 *ret_entries)
 {
-    struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + sizeof(image->cpuid));
+    const size_t bytes = VMM_CPUID_MAX * sizeof(*ret_entries);
+    struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + bytes);
     int rc;
 
     if (cpuid == NULL)
         return -ENOMEM;
     cpuid->nent = VMM_CPUID_MAX;
-    rc = ioctl(vcpu->fd, KVM_GET_CPUID2, cpuid);
-    if (rc == 0) {
-        image->cpuid_count = cpuid->nent;
-        memcpy(image->cpuid, cpuid->entries, cpuid->nent * sizeof(image->cpuid[0]));
-    }
+    rc = ioctl(vcpu->fd, KVM_GET_CPUID2, cpuid) < 0 ? -errno : (int)cpuid->nent;
+    if (rc > 0)
+        memcpy(ret_entries, cpuid->entries, (size_t)rc * sizeof(*ret_entries));
     free(cpuid);
     return rc;
+}
+
+static int take_cpuid(const struct vmm_vcpu *vcpu, struct vmm_vcpu_image *image)
+{
+    const int count = vmm_vcpu_cpuid(vcpu, image->cpuid);
+
+    image->cpuid_count = count > 0 ? (uint32_t)count : 0;
+    return count < 0 ? count : 0;
 }
 
 int vmm_vcpu_take(struct vmm_vcpu *vcpu, struct vmm_vcpu_image *image, const char **ret_what)

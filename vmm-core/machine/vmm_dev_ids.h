@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The numbers by which a saved state knows what its sections are of (doc/saved-state.md). A number
- * is never used again for something else.
+ * is never used again for something else; from 256 on they are vmm_save.h's.
  */
 #ifndef VMM_DEV_IDS_H
 #define VMM_DEV_IDS_H

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int no_memory(struct hw_error *error)
 {
@@ -126,6 +127,8 @@ static int make(struct vmm_machine *machine, int kvm_fd, struct hw_error *error)
     int rc = vmm_memory_new(machine->config.memory_bytes, &machine->memory, error);
 
     if (rc == 0)
+        machine_divide_pages(machine);
+    if (rc == 0)
         rc = vmm_kvm_new(kvm_fd, &machine->memory, &machine->kvm, error);
     if (rc < 0)
         return rc;
@@ -157,6 +160,7 @@ int vmm_machine_new(int kvm_fd, const struct vmm_machine_config *config,
         return no_memory(error);
     machine->config = *config;
     machine->callbacks = *callbacks;
+    machine->log_fd = -1;
     (void)pthread_mutex_init(&machine->mutex, NULL);
     rc = make(machine, kvm_fd, error);
     if (rc < 0) {
@@ -176,6 +180,9 @@ void vmm_machine_free(struct vmm_machine *machine)
     for (unsigned i = machine->device_count; i > 0; i--)
         machine->devices[i - 1].ops->fini(machine->devices[i - 1].dev);
     vh_mem_unref(machine->rings);
+    vh_log_unmap(&machine->log);
+    if (machine->log_fd >= 0)
+        (void)close(machine->log_fd);
     vmm_alarms_free(machine->alarms);
     vmm_bus_free(machine->bus);
     vmm_kvm_free(machine->kvm);

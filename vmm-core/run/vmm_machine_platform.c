@@ -159,13 +159,17 @@ static int add_ports(struct vmm_machine *machine)
 
 static void *memory_at(void *context, uint64_t guest_at, uint64_t bytes, bool writes)
 {
-    (void)writes; /* KVM's log does not see it: whoever saves a running guest has to */
-    return vmm_memory_at(context, guest_at, bytes);
+    const struct vmm_machine *machine = context;
+    void *at = vmm_memory_at(&machine->memory, guest_at, bytes);
+
+    if (writes && at != NULL)
+        vh_log_mark(&machine->log, guest_at, bytes); /* KVM's log does not see it */
+    return at;
 }
 
 static struct vmm_dma dma_of(struct vmm_machine *machine)
 {
-    return (struct vmm_dma) { memory_at, &machine->memory };
+    return (struct vmm_dma) { memory_at, machine };
 }
 
 static void make_tables(const struct vmm_machine *machine, struct vmm_acpi_tables *tables)

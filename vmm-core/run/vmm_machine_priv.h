@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "storage/vhost/vh_log.h"
 #include "storage/vhost/vh_mem.h"
 #include "vmm-core/kvm/vmm_vcpu.h"
 #include "vmm-core/machine/vmm_bus.h"
@@ -18,6 +19,7 @@
 #include "vmm-core/machine/vmm_uart.h"
 #include "vmm-core/run/vmm_alarms.h"
 #include "vmm-core/run/vmm_machine.h"
+#include "vmm-core/save/vmm_save_memory.h"
 
 enum { MACHINE_DEVICES = 32 };
 
@@ -25,6 +27,9 @@ struct vmm_machine {
     struct vmm_machine_config config;
     struct vmm_machine_callbacks callbacks;
     struct vmm_memory memory;
+    struct vmm_save_range pages[2]; /* of memory */
+    int log_fd;                     /* of what devices write; -1: there was none yet */
+    struct vh_log log;              /* under the mutex; no bits: nothing is noted */
     struct vmm_kvm *kvm;
     struct vmm_vcpu *vcpus[VMM_MACHINE_CPUS];
     unsigned vcpu_count;
@@ -58,6 +63,8 @@ int machine_add_platform(struct vmm_machine *machine);
 int machine_add_pci(struct vmm_machine *machine);
 /* And its virtio devices on that. 0 or -errno. */
 int machine_add_virtio(struct vmm_machine *machine);
+/* What of its memory is saved. */
+void machine_divide_pages(struct vmm_machine *machine);
 /* The ACPI tables into its memory, for a boot without firmware. 0 or -errno. */
 int machine_place_tables(struct vmm_machine *machine, uint64_t *ret_rsdp_at);
 

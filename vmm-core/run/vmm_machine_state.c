@@ -13,7 +13,8 @@
 #include "common/hw_cleanup.h"
 #include "vmm-core/machine/vmm_dev_ids.h"
 #include "vmm-core/run/vmm_machine_priv.h"
-#include "vmm-core/save/vmm_save_tlv.h"
+#include "vmm-core/run/vmm_machine_save.h"
+#include "vmm-core/save/vmm_save.h"
 
 /* --- out --- */
 
@@ -67,11 +68,10 @@ static int save_kvm(struct vmm_machine *machine, struct vmm_save_tlv_writer *wri
     return 0;
 }
 
-int vmm_machine_save(struct vmm_machine *machine, void *bytes, size_t size, size_t *ret_bytes,
-                     struct hw_error *error)
+int vmm_machine_put(struct vmm_machine *machine, struct vmm_save_tlv_writer *writer,
+                    struct hw_error *error)
 {
-    struct vmm_save_tlv_writer writer = vmm_save_tlv_writer_over(bytes, size);
-    int rc = save_kvm(machine, &writer, error);
+    int rc = save_kvm(machine, writer, error);
 
     if (rc < 0)
         return rc;
@@ -79,10 +79,21 @@ int vmm_machine_save(struct vmm_machine *machine, void *bytes, size_t size, size
     for (unsigned i = 0; i < machine->device_count; i++) {
         const struct vmm_dev *device = &machine->devices[i];
 
-        put_section(&writer, device->ops->id, device->instance, device->ops->version,
+        put_section(writer, device->ops->id, device->instance, device->ops->version,
                     device->ops->state, device->dev);
     }
     (void)pthread_mutex_unlock(&machine->mutex);
+    return 0;
+}
+
+int vmm_machine_save(struct vmm_machine *machine, void *bytes, size_t size, size_t *ret_bytes,
+                     struct hw_error *error)
+{
+    struct vmm_save_tlv_writer writer = vmm_save_tlv_writer_over(bytes, size);
+    int rc = vmm_machine_put(machine, &writer, error);
+
+    if (rc < 0)
+        return rc;
     rc = vmm_save_tlv_finish(&writer, ret_bytes);
     return rc < 0 ? hw_error_set(error, HW_ERROR_FAILED, ENOSPC, "saved state",
                                  "the machine's sections do not fit", "update hawser here")
@@ -109,15 +120,21 @@ static const struct vmm_dev *find_type(const struct vmm_machine *machine, uint32
     return NULL;
 }
 
-static bool knows(void *context, uint32_t type, uint16_t version)
+bool vmm_machine_knows(const struct vmm_machine *machine, uint32_t type, uint16_t version)
 {
-    const struct vmm_dev *device = find_type(context, type);
+    const struct vmm_dev *device = find_type(machine, type);
 
     if (type == VMM_DEV_VM)
         return version <= VMM_KVM_IMAGE_VERSION;
     if (type == VMM_DEV_VCPU)
         return version <= VMM_VCPU_IMAGE_VERSION;
     return device != NULL && version <= device->ops->version;
+}
+
+/* What the guest needs has been looked at by whoever read the state. */
+static bool knows(void *context, uint32_t type, uint16_t version)
+{
+    return type == VMM_SAVE_TYPE_NEEDS || vmm_machine_knows(context, type, version);
 }
 
 static int bad_section(struct hw_error *error, int rc, const struct vmm_save_tlv *tlv,
@@ -221,7 +238,8 @@ static int check_shape(const struct vmm_machine *machine, const void *bytes, siz
     struct vmm_save_tlv tlv;
 
     while (vmm_save_tlv_next(&reader, &tlv) == 0) {
-        const bool here = tlv.type == VMM_DEV_VM ? tlv.instance == 0
+        const bool here = tlv.type == VMM_SAVE_TYPE_NEEDS ? true
+                          : tlv.type == VMM_DEV_VM        ? tlv.instance == 0
                           : tlv.type == VMM_DEV_VCPU
                               ? tlv.instance < machine->vcpu_count
                               : find_device(machine, tlv.type, tlv.instance) != NULL;

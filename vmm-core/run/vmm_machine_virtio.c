@@ -2,7 +2,7 @@
 /*
  * The machine's virtio devices. Their rings lie in guest memory and are used where it is mapped
  * already, so that whoever guards that mapping sees them. What they write is, like all DMA of ours,
- * not in KVM's log: whoever saves a running guest has to see to it.
+ * not in KVM's log, but in the machine's.
  */
 #include "config.h"
 
@@ -15,6 +15,8 @@ enum { RNG_SLOT = 30 }; /* lower ones are for disks and NICs */
 
 static int map_rings(struct vmm_machine *machine)
 {
+    int rc;
+
     const struct vmm_memory *memory = &machine->memory;
     struct vh_region regions[2];
     void *addresses[2];
@@ -27,7 +29,10 @@ static int map_rings(struct vmm_machine *machine)
                                           .user_addr = range->guest_at };
         addresses[i] = range->address;
     }
-    return vh_mem_over(regions, addresses, memory->count, &machine->rings);
+    rc = vh_mem_over(regions, addresses, memory->count, &machine->rings);
+    if (rc == 0)
+        vh_mem_set_log(machine->rings, &machine->log);
+    return rc;
 }
 
 /* From the kernel, which is not waited for if it has none yet. */

@@ -179,8 +179,7 @@ static int load_sections(struct vmm_restore *restore)
     while (vmm_save_tlv_next(&reader, &section) == 0) {
         int rc = 0;
 
-        if (section.type >= VMM_SAVE_TYPE_DEVICE &&
-            is_known(restore, section.type, section.version))
+        if (section.type != VMM_SAVE_TYPE_NEEDS && is_known(restore, section.type, section.version))
             rc = restore->guest.load(restore->guest.context, &section);
         if (rc < 0)
             return refuse_section(restore, &section, rc);

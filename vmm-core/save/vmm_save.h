@@ -20,8 +20,8 @@
 struct vmm_save;
 
 enum {
-    VMM_SAVE_TYPE_NEEDS = 1,   /* section: what the guest needs (vmm_save_needs.h) */
-    VMM_SAVE_TYPE_DEVICE = 16, /* device types begin here; those below are this folder's */
+    VMM_SAVE_TYPE_DEVICE = 1,  /* those of the machine (vmm_dev_ids.h) begin here, */
+    VMM_SAVE_TYPE_NEEDS = 256, /* and end below: what the guest needs (vmm_save_needs.h) */
 };
 
 /* How a save ended. */

@@ -62,6 +62,9 @@ void vmm_virtio_configure(struct vmm_virtio *virtio, unsigned at, const void *by
 
 /* The next chain of `queue`; one that is wrong has no pieces. False: none, now. */
 bool vmm_virtio_pop(struct vmm_virtio *virtio, unsigned queue, struct vh_chain *chain);
+/* So many bytes of a piece were written (whoever keeps account of changed memory notes it): after
+ * the writing, and before the chain is given back. */
+void vmm_virtio_wrote(const struct vmm_virtio *virtio, const void *at, size_t bytes);
 /* Give one back, with so many bytes written to its `in` part. */
 void vmm_virtio_push(struct vmm_virtio *virtio, unsigned queue, uint16_t head,
                      uint32_t written_bytes);

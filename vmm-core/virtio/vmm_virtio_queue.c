@@ -30,6 +30,9 @@ int virtio_queue_enable(const struct vmm_virtio *virtio, struct virtio_queue *qu
     int rc;
 
     queue->ring.size = queue->size;
+    queue->ring.log = vh_mem_log(virtio->mem);
+    queue->ring.log_used = true;
+    queue->ring.log_addr = queue->parts[DEVICE_AREA];
     rc = vh_ring_place(&queue->ring, virtio->mem, queue->parts[DESCRIPTORS],
                        queue->parts[DRIVER_AREA], queue->parts[DEVICE_AREA]);
     queue->enabled = rc == 0;
@@ -86,6 +89,12 @@ bool vmm_virtio_pop(struct vmm_virtio *virtio, unsigned i, struct vh_chain *chai
     if (rc == -EBADMSG)
         chain->out_count = chain->in_count = 0;
     return rc == 1 || rc == -EBADMSG;
+}
+
+void vmm_virtio_wrote(const struct vmm_virtio *virtio, const void *at, size_t bytes)
+{
+    if (vh_mem_log(virtio->mem) != NULL)
+        vh_log_mark(vh_mem_log(virtio->mem), vh_mem_guest_addr(virtio->mem, at), bytes);
 }
 
 void vmm_virtio_push(struct vmm_virtio *virtio, unsigned i, uint16_t head, uint32_t written_bytes)

@@ -43,6 +43,7 @@ static uint32_t answer(struct vmm_virtio_rng *rng)
         const size_t count = piece->iov_len < bytes - done ? piece->iov_len : bytes - done;
 
         memcpy(piece->iov_base, rng->bytes + done, count);
+        vmm_virtio_wrote(rng->virtio, piece->iov_base, count);
         done += count;
     }
     memset(rng->bytes, 0, bytes);
