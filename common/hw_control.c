@@ -239,6 +239,24 @@ void hw_control_event(struct hw_control *control, json_t *body)
     json_decref(body);
 }
 
+void hw_control_tell(struct hw_control *control, const struct hw_asker *asker, json_t *body)
+{
+    struct client *client = find(control, asker);
+
+    if (client != NULL)
+        put_json(control, client, body);
+    json_decref(body);
+}
+
+int hw_control_check(struct hw_control *control, const struct hw_asker *asker)
+{
+    const struct client *client = find(control, asker);
+
+    if (client == NULL)
+        return -ESRCH;
+    return client->out.count > 0 ? -EAGAIN : 0;
+}
+
 bool hw_control_has_output(const struct hw_control *control)
 {
     for (unsigned i = 0; i < HW_CONTROL_CLIENTS; i++)
@@ -337,6 +355,16 @@ static void accept_client(struct hw_control *control)
     watch(control, client);
 }
 
+static void catch_up(struct hw_control *control, struct client *client)
+{
+    const struct hw_asker asker = { .place = (unsigned)(client - control->clients),
+                                    .serial = client->serial };
+
+    flush(control, client);
+    if (control->callbacks.drained != NULL && hw_control_check(control, &asker) == 0)
+        control->callbacks.drained(control->callbacks.context, &asker);
+}
+
 void hw_control_service(struct hw_control *control, int fd, short revents)
 {
     if (fd == control->listener) {
@@ -349,7 +377,7 @@ void hw_control_service(struct hw_control *control, int fd, short revents)
         if (client->fd != fd)
             continue;
         if ((revents & POLLOUT) != 0)
-            flush(control, client);
+            catch_up(control, client);
         if (client->fd == fd && (revents & ~POLLOUT) != 0)
             read_some(control, client);
         return;

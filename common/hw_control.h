@@ -25,6 +25,8 @@ struct hw_control_callbacks {
     void (*order)(void *context, json_t *object, struct hw_asker asker);
     /* Watch this descriptor for poll(2) `events`; 0: no more (it is closed next). */
     void (*watch)(void *context, int fd, short events);
+    /* This connection was behind, and has now taken all that it was told. NULL: not wanted. */
+    void (*drained)(void *context, const struct hw_asker *asker);
     void *context;
     const char *remedy; /* of what is no order, such as "see hawser-lun(8)" */
     bool tells_all;     /* each connection is told events from its beginning */
@@ -51,6 +53,10 @@ void hw_control_refuse(struct hw_control *control, struct hw_asker *asker,
 void hw_control_subscribe(struct hw_control *control, const struct hw_asker *asker);
 /* Tell all that asked for events; `body` is taken over. */
 void hw_control_event(struct hw_control *control, json_t *body);
+/* Tell this connection alone; `body` is taken over. Nothing if it is gone. */
+void hw_control_tell(struct hw_control *control, const struct hw_asker *asker, json_t *body);
+/* Has this connection taken all that it was told? 0, or -EAGAIN; -ESRCH: it is gone. */
+int hw_control_check(struct hw_control *control, const struct hw_asker *asker);
 /* Is there an answer that has not gone out yet? */
 bool hw_control_has_output(const struct hw_control *control);
 

@@ -157,8 +157,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct world world = { .clients = { .turn = turn, .context = &world } };
     int listener = control_clients_listen(&world.clients);
 
-    fuzz_require(vmm_api_new((qb_loop_t *)(void *)&world, listener, commands, &world, &world.api) ==
-                 0);
+    fuzz_require(vmm_api_new((qb_loop_t *)(void *)&world, listener,
+                             &(struct vmm_api_owner) { .commands = commands, .context = &world },
+                             &world.api) == 0);
     control_clients_begin(&world.clients);
     control_clients_play(&world.clients, data, size, act);
     control_clients_end(&world.clients);

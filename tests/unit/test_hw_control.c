@@ -6,6 +6,7 @@
 
 #include "common/hw_control.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -189,6 +190,65 @@ static void says_that_no_descriptor_goes(void)
     unlink(path);
 }
 
+static struct hw_asker last;
+static unsigned drains;
+
+static void keep_asker(void *context, json_t *object, struct hw_asker asker)
+{
+    (void)context;
+    (void)object;
+    last = asker;
+    hw_control_answer(control, &asker, json_object(), -1);
+}
+
+static void drained(void *context, const struct hw_asker *asker)
+{
+    (void)context;
+    drains += asker->serial == last.serial;
+    hw_control_tell(control, asker, json_pack("{s:s}", "event", "more"));
+}
+
+/* One connection is told as much as it takes, and the others nothing. */
+static void tells_one(void)
+{
+    const struct hw_control_callbacks callbacks = {
+        .order = keep_asker, .watch = control_watch, .drained = drained, .remedy = "see x(8)"
+    };
+    static char rest[1 << 20];
+    int listener, client, other;
+
+    memset(&loop, 0, sizeof(loop));
+    drains = 0;
+    unix_path_make(path, "control");
+    CU_ASSERT_EQUAL_FATAL(hw_socket_listen(path, SOCK_STREAM, geteuid(), &listener, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(hw_control_new(listener, &callbacks, &control), 0);
+    client = unix_path_connect(path, SOCK_STREAM);
+    other = unix_path_connect(path, SOCK_STREAM);
+    settle();
+    CU_ASSERT_PTR_NOT_NULL(strstr(exchange(client, "{\"command\":\"x\"}\n"), "ok"));
+    CU_ASSERT_EQUAL(hw_control_check(control, &last), 0);
+    while (hw_control_check(control, &last) == 0)
+        hw_control_tell(control, &last, json_pack("{s:s}", "event", "console"));
+    CU_ASSERT_EQUAL(hw_control_check(control, &last), -EAGAIN);
+    settle();
+    CU_ASSERT_EQUAL(drains, 0);
+    while (drains == 0) {
+        CU_ASSERT_TRUE_FATAL(recv(client, rest, sizeof(rest), MSG_DONTWAIT) > 0);
+        settle();
+    }
+    CU_ASSERT_EQUAL(drains, 1);
+    CU_ASSERT_TRUE(recv(client, rest, sizeof(rest), MSG_DONTWAIT) > 0);
+    CU_ASSERT_TRUE(recv(other, rest, sizeof(rest), MSG_DONTWAIT) < 0);
+    close(client);
+    settle();
+    CU_ASSERT_EQUAL(hw_control_check(control, &last), -ESRCH);
+    hw_control_tell(control, &last, json_object()); /* to nobody */
+    close(other);
+    settle();
+    hw_control_free(control);
+    unlink(path);
+}
+
 static void tells_all(void)
 {
     const struct hw_control_callbacks callbacks = {
@@ -216,5 +276,6 @@ const struct unit_case unit_cases[] = {
     { "a descriptor goes with its answer", hands_a_descriptor },
     { "or the answer is an error", says_that_no_descriptor_goes },
     { "each connection is told events, if all are", tells_all },
+    { "or one alone, as it reads", tells_one },
     { 0 },
 };

@@ -81,8 +81,11 @@ static void begin(struct world *world)
     world->loop = qb_loop_create();
     CU_ASSERT_EQUAL_FATAL(
         hw_socket_listen(world->path, SOCK_STREAM, geteuid(), &world->listener, NULL), 0);
-    CU_ASSERT_EQUAL_FATAL(vmm_api_new(world->loop, world->listener, commands, world, &world->api),
-                          0);
+    CU_ASSERT_EQUAL_FATAL(
+        vmm_api_new(world->loop, world->listener,
+                    &(struct vmm_api_owner) { .commands = commands, .context = world },
+                    &world->api),
+        0);
     world->one = unix_path_connect(world->path, SOCK_STREAM);
     world->two = unix_path_connect(world->path, SOCK_STREAM);
 }
@@ -268,6 +271,7 @@ static void others_are_hostile(void)
 static void without_memory(void)
 {
     struct world world;
+    const struct vmm_api_owner owner = { .commands = commands, .context = &world };
     struct vmm_api *api = NULL;
 
     begin(&world);
@@ -278,7 +282,7 @@ static void without_memory(void)
         CU_ASSERT_EQUAL_FATAL(hw_socket_listen(world.path, SOCK_STREAM, geteuid(), &listener, NULL),
                               0);
         fail_alloc_arm(n);
-        rc = vmm_api_new(world.loop, listener, commands, &world, &api);
+        rc = vmm_api_new(world.loop, listener, &owner, &api);
         if (!fail_alloc_disarm()) {
             CU_ASSERT_EQUAL(rc, 0);
             break;

@@ -22,6 +22,7 @@ struct world {
     qb_loop_t *loop;
     struct vmm_console *console;
     int in[2], out[2];
+    unsigned wrote;
 };
 
 static void quit(void *context)
@@ -132,6 +133,83 @@ static void nobody_listens(void)
     end(&world);
 }
 
+static void wrote(void *context)
+{
+    struct world *world = context;
+
+    world->wrote++;
+    quit(world);
+}
+
+static size_t look(struct world *world, uint64_t *at, char *bytes, size_t size)
+{
+    const size_t got = vmm_console_look(world->console, at, bytes, size);
+
+    bytes[got] = '\0';
+    return got;
+}
+
+/* Whether it goes somewhere or not: the last bytes are kept, and who wants to hears of them. */
+static void the_last_are_kept(void)
+{
+    struct world world;
+    uint64_t at = 0;
+    char text[16];
+
+    begin(&world);
+    close(world.out[1]);
+    world.out[1] = -1;
+    CU_ASSERT_EQUAL_FATAL(make(&world), 0);
+    CU_ASSERT_EQUAL(look(&world, &at, text, 10), 0);
+    CU_ASSERT_TRUE(vmm_console_put(world.console, 'a'));
+    vmm_console_listen(world.console, wrote, &world);
+    CU_ASSERT_TRUE(vmm_console_put(world.console, 'b'));
+    qb_loop_run(world.loop);
+    CU_ASSERT_EQUAL(world.wrote, 1);
+    CU_ASSERT_EQUAL(look(&world, &at, text, 10), 2);
+    CU_ASSERT_STRING_EQUAL(text, "ab");
+    CU_ASSERT_EQUAL(at, 0);
+    at = 2;
+    CU_ASSERT_EQUAL(look(&world, &at, text, 10), 0);
+    vmm_console_listen(world.console, NULL, NULL);
+    for (unsigned i = 0; i < VMM_CONSOLE_KEEPS; i++)
+        CU_ASSERT_TRUE(vmm_console_put(world.console, (uint8_t)('a' + i % 26)));
+    CU_ASSERT_EQUAL(look(&world, &at, text, 3), 3); /* just so */
+    CU_ASSERT_STRING_EQUAL(text, "abc");
+    CU_ASSERT_TRUE(vmm_console_put(world.console, '.'));
+    CU_ASSERT_EQUAL(look(&world, &at, text, 3), 3); /* and one is lost */
+    CU_ASSERT_STRING_EQUAL(text, "bcd");
+    CU_ASSERT_EQUAL(at, 3);
+    at = 3 + VMM_CONSOLE_KEEPS - 2;
+    CU_ASSERT_EQUAL(look(&world, &at, text, 10), 2);
+    CU_ASSERT_EQUAL(text[1], '.');
+    at = UINT64_MAX; /* nonsense */
+    CU_ASSERT_EQUAL(look(&world, &at, text, 1), 1);
+    CU_ASSERT_EQUAL(world.wrote, 1);
+    end(&world);
+}
+
+/* With no guest there to read, it is full some time. */
+static void bytes_are_typed(void)
+{
+    struct world world;
+    char text[1000];
+    size_t taken;
+
+    begin(&world);
+    memset(text, 'x', sizeof(text));
+    CU_ASSERT_EQUAL_FATAL(make(&world), 0);
+    taken = vmm_console_type(world.console, text, sizeof(text));
+    CU_ASSERT_TRUE(taken > 0 && taken < sizeof(text));
+    CU_ASSERT_EQUAL(vmm_console_type(world.console, text, sizeof(text)), 0);
+    CU_ASSERT_EQUAL(write(world.in[1], "y", 1), 1); /* is not looked at */
+    CU_ASSERT_TRUE(vmm_console_put(world.console, 'z'));
+    turn(&world, world.out[0]);
+    CU_ASSERT_EQUAL(read(world.in[0], text, 1), 1);
+    CU_ASSERT_EQUAL(vmm_console_count(world.console).in_bytes, 0);
+    end(&world);
+}
+
 static void without_memory(void)
 {
     struct world world;
@@ -155,6 +233,8 @@ const struct unit_case unit_cases[] = {
     { "bytes go out", bytes_go_out },
     { "no more than it keeps", no_more_than_it_keeps },
     { "nobody listens", nobody_listens },
+    { "the last ones are kept", the_last_are_kept },
+    { "bytes are typed", bytes_are_typed },
     { "without memory", without_memory },
     { 0 },
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vmm-core/run/vmm_run, vmm-core/run/vmm_run_options, vmm-core/run/vmm_ctl and
- * vmm-core/run/vmm_words: what the command line refuses, each in one line with a remedy, before any
- * machine is made or asked. A machine that runs, and its orders (vmm-core/run/vmm_run_orders), are
- * in test_vmm_run.sh.
+ * vmm-core/run/vmm_run, vmm-core/run/vmm_run_options, vmm-core/run/vmm_ctl,
+ * vmm-core/run/vmm_attach, vmm-core/run/vmm_client and vmm-core/run/vmm_words: what the command
+ * line refuses, each in one line with a remedy, before any machine is made or asked. A machine that
+ * runs, and its orders (vmm-core/run/vmm_run_orders, vmm-core/run/vmm_run_console), are in
+ * test_vmm_run.sh.
  */
 #include <config.h>
 
@@ -74,6 +75,8 @@ static void refuses_wrong_orders(void)
     refused(WORDS("ctl", "status"), 2, "--api: is missing");
     refused(WORDS("ctl", "status", "--api", "/run/x"), 2, "--api: is no unix:PATH");
     refused(WORDS("ctl", "status", "--api", "unix:/nowhere/x", "--timeout", "soon"), 2, "timeout");
+    refused(WORDS("console"), 2, "--api: is missing");
+    refused(WORDS("console", "--api", "unix:/nowhere/x"), 1, "/nowhere/x: nobody answers");
     refused(WORDS("ctl", "status", "--api", "unix:/nowhere/x"), 1, "/nowhere/x: nobody answers");
 }
 

@@ -161,8 +161,19 @@ tap_check "the guest can do that itself" wait_until boots 4
 tap_check "and is told of" asks status "resets: 3 .*last-reset: by the keyboard controller"
 printf '#' >&9
 tap_check "a panic is in its status" wait_until asks status "panicked: yes"
+tap_is "what it wrote last is kept" "$("$VMM" console --api "unix:$work/api" --last | tail -n 1)" "orders"
+out=$(ctl console bytes=100000)
+tap_is "but not for ever" "$? $out" "2 hawser-vmm: bytes: is no number from 0 to 16384; see hawser-vmm(8)"
+: >"$work/console"
+exec 8> >(exec "$VMM" console --api "unix:$work/api" >>"$work/console" 2>&1)
+tap_check "a console is attached" wait_until grep -q orders "$work/console"
+seq -s ' ' 1 500 >&8
+tap_check "what is typed there comes back, faster than it is read" wait_until grep -q ' 499 500$' "$work/console"
+printf 'gr\303\274\377.' >&8
+tap_check "each byte of it" wait_until grep -aq "$(printf 'gr\303\274\377\\.')" "$work/console"
 out=$(ctl quit)
 tap_is "it is told to end" "$? $out" "0 "
+exec 8>&-
 exec 9>&-
 wait "$PID"
 tap_is "and does" "$? $(cat "$work/err")" "12 hawser-vmm: the guest's kernel has panicked"

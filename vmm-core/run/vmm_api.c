@@ -18,8 +18,7 @@
 struct vmm_api {
     qb_loop_t *loop;
     struct hw_control *control;
-    const struct vmm_api_command *commands;
-    void *context;
+    struct vmm_api_owner owner;
     const struct vmm_api_command *under_way; /* or NULL */
     struct hw_asker asker;                   /* of that */
 };
@@ -44,7 +43,7 @@ static void watch(void *context, int fd, short events)
 
 static const struct vmm_api_command *find(const struct vmm_api *api, const char *name)
 {
-    for (const struct vmm_api_command *row = api->commands; row->name != NULL; row++)
+    for (const struct vmm_api_command *row = api->owner.commands; row->name != NULL; row++)
         if (strcmp(row->name, name) == 0)
             return row;
     return NULL;
@@ -90,7 +89,7 @@ static void begin(struct vmm_api *api, const struct vmm_api_command *row, struct
 static void obey(struct vmm_api *api, const struct vmm_api_command *row, json_t *order,
                  struct hw_asker asker)
 {
-    const struct vmm_api_call call = { api->context, order, &asker };
+    const struct vmm_api_call call = { api->owner.context, order, &asker };
     struct hw_error error = { 0 };
     json_t *body = NULL;
 
@@ -105,7 +104,7 @@ static void obey(struct vmm_api *api, const struct vmm_api_command *row, json_t 
 static void obey_in_time(struct vmm_api *api, const struct vmm_api_command *row, json_t *order,
                          struct hw_asker asker)
 {
-    struct vmm_api_call call = { api->context, order, &api->asker };
+    struct vmm_api_call call = { api->owner.context, order, &api->asker };
     struct hw_error error = { 0 };
     json_t *body = NULL;
 
@@ -129,20 +128,31 @@ static void take(void *context, json_t *order, struct hw_asker asker)
         obey(api, row, order, asker);
 }
 
+static void drained(void *context, const struct hw_asker *asker)
+{
+    const struct vmm_api *api = context;
+
+    (void)asker;
+    if (api->owner.drained != NULL)
+        api->owner.drained(api->owner.context);
+}
+
 /* --- life --- */
 
-int vmm_api_new(qb_loop_t *loop, int listener, const struct vmm_api_command *commands,
-                void *context, struct vmm_api **ret_api)
+int vmm_api_new(qb_loop_t *loop, int listener, const struct vmm_api_owner *owner,
+                struct vmm_api **ret_api)
 {
     struct vmm_api *api = calloc(1, sizeof(*api));
-    struct hw_control_callbacks callbacks = {
-        .order = take, .watch = watch, .context = api, .remedy = VMM_API_REMEDY, .tells_all = true
-    };
+    struct hw_control_callbacks callbacks = { .order = take,
+                                              .watch = watch,
+                                              .drained = drained,
+                                              .context = api,
+                                              .remedy = VMM_API_REMEDY,
+                                              .tells_all = true };
 
     if (api != NULL) {
         api->loop = loop;
-        api->commands = commands;
-        api->context = context;
+        api->owner = *owner;
     }
     if (api == NULL || hw_control_new(listener, &callbacks, &api->control) < 0) {
         (void)close(listener);
@@ -172,18 +182,35 @@ void vmm_api_free(struct vmm_api *api)
 
 /* --- events --- */
 
+static json_t *event_of(const char *event, json_t *body)
+{
+    if (body == NULL)
+        body = json_object();
+    if (body != NULL)
+        (void)json_object_set_new(body, "event", json_string(event));
+    return body;
+}
+
 void vmm_api_event(struct vmm_api *api, const char *event, json_t *body)
 {
     if (api == NULL) {
         json_decref(body);
         return;
     }
-    if (body == NULL)
-        body = json_object();
-    if (body == NULL)
-        return;
-    (void)json_object_set_new(body, "event", json_string(event));
-    hw_control_event(api->control, body);
+    body = event_of(event, body);
+    if (body != NULL)
+        hw_control_event(api->control, body);
+}
+
+void vmm_api_tell(struct vmm_api *api, const struct hw_asker *asker, const char *event,
+                  json_t *body)
+{
+    hw_control_tell(api->control, asker, event_of(event, body));
+}
+
+int vmm_api_check(const struct vmm_api *api, const struct hw_asker *asker)
+{
+    return hw_control_check(api->control, asker);
 }
 
 const char *vmm_api_under_way(const struct vmm_api *api)

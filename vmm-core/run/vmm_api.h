@@ -39,17 +39,30 @@ struct vmm_api_command {
     int (*run)(const struct vmm_api_call *call, json_t **ret_body, struct hw_error *error);
 };
 
+struct vmm_api_owner {
+    const struct vmm_api_command *commands; /* must live as long as the API */
+    /* A connection that was behind (vmm_api_check()) has caught up; NULL: not wanted. */
+    void (*drained)(void *context);
+    void *context;
+};
+
 /*
- * Take orders at `listener` (hw_socket_listen()), which is the API's now, in the loop. The table
- * must live as long. 0 or -ENOMEM, and then the listener is closed.
+ * Take orders at `listener` (hw_socket_listen()), which is the API's now, in the loop. 0 or
+ * -ENOMEM, and then the listener is closed.
  */
-int vmm_api_new(qb_loop_t *loop, int listener, const struct vmm_api_command *commands,
-                void *context, struct vmm_api **ret_api);
+int vmm_api_new(qb_loop_t *loop, int listener, const struct vmm_api_owner *owner,
+                struct vmm_api **ret_api);
 /* Refuse what is under way, close all. NULL is allowed. */
 void vmm_api_free(struct vmm_api *api);
 
 /* Tell each connection: `body` (taken over; NULL: empty) with "event". Of a NULL api: nothing. */
 void vmm_api_event(struct vmm_api *api, const char *event, json_t *body);
+
+/* The same to one connection. */
+void vmm_api_tell(struct vmm_api *api, const struct hw_asker *asker, const char *event,
+                  json_t *body);
+/* Has it taken all that it was told? 0, or -EAGAIN; -ESRCH: it is gone. */
+int vmm_api_check(const struct vmm_api *api, const struct hw_asker *asker);
 
 /* The name of the command that is under way, or NULL. Of a NULL api: NULL. */
 const char *vmm_api_under_way(const struct vmm_api *api);

@@ -24,7 +24,10 @@ struct vmm_console {
     void (*quit)(void *context);
     void *context;
     struct vmm_machine *machine;
-    int wake_fd; /* the vCPU's side wrote, or read */
+    void (*wrote)(void *context);
+    void *wrote_context;
+    uint64_t told; /* out_total when `wrote` was called */
+    int wake_fd;   /* the vCPU's side wrote, or read */
     bool raw;
     struct termios before;
     bool in_watched, out_watched;
@@ -35,23 +38,28 @@ struct vmm_console {
     uint8_t out_bytes[OUT_BYTES];
     size_t out_count;
     uint64_t out_total;
-    bool out_full; /* a byte was refused: say when there is room */
+    uint8_t kept[VMM_CONSOLE_KEEPS]; /* byte n of all is at n modulo its size */
+    bool is_heard;                   /* `wrote` is there */
+    bool out_full;                   /* a byte was refused: say when there is room */
 };
 
 /* --- the vCPU's side --- */
 
 bool vmm_console_put(struct vmm_console *console, uint8_t byte)
 {
-    bool taken;
+    bool taken, wakes;
 
     (void)pthread_mutex_lock(&console->mutex);
     taken = console->out < 0 || console->out_count < OUT_BYTES;
-    console->out_total += taken;
+    if (taken)
+        console->kept[console->out_total++ % VMM_CONSOLE_KEEPS] = byte;
     if (taken && console->out >= 0)
         console->out_bytes[console->out_count++] = byte;
     console->out_full = console->out_full || !taken;
+    wakes = console->out >= 0 || console->is_heard;
     (void)pthread_mutex_unlock(&console->mutex);
-    (void)eventfd_write(console->wake_fd, 1);
+    if (wakes)
+        (void)eventfd_write(console->wake_fd, 1);
     return taken;
 }
 
@@ -191,17 +199,60 @@ static int32_t woken(int32_t fd, int32_t revents, void *data)
 {
     struct vmm_console *console = data;
     eventfd_t count;
+    uint64_t total;
     size_t waiting;
 
     (void)revents;
     (void)eventfd_read(fd, &count);
     (void)pthread_mutex_lock(&console->mutex);
     waiting = console->out_count;
+    total = console->out_total;
     (void)pthread_mutex_unlock(&console->mutex);
     if (waiting > 0 && !watch_out(console, true))
         drain(console, 0);
     feed(console);
+    if (console->wrote != NULL && total != console->told) {
+        console->told = total;
+        console->wrote(console->wrote_context);
+    }
     return 0;
+}
+
+size_t vmm_console_look(struct vmm_console *console, uint64_t *at, void *bytes, size_t size)
+{
+    uint64_t total;
+    size_t count;
+
+    (void)pthread_mutex_lock(&console->mutex);
+    total = console->out_total;
+    if (total - *at > VMM_CONSOLE_KEEPS)
+        *at = total > VMM_CONSOLE_KEEPS ? total - VMM_CONSOLE_KEEPS : 0;
+    count = total - *at < size ? (size_t)(total - *at) : size;
+    for (size_t i = 0; i < count; i++)
+        ((uint8_t *)bytes)[i] = console->kept[(*at + i) % VMM_CONSOLE_KEEPS];
+    (void)pthread_mutex_unlock(&console->mutex);
+    return count;
+}
+
+void vmm_console_listen(struct vmm_console *console, void (*wrote)(void *context), void *context)
+{
+    console->wrote = wrote;
+    console->wrote_context = context;
+    (void)pthread_mutex_lock(&console->mutex);
+    console->is_heard = wrote != NULL;
+    console->told = console->out_total;
+    (void)pthread_mutex_unlock(&console->mutex);
+}
+
+size_t vmm_console_type(struct vmm_console *console, const void *bytes, size_t count)
+{
+    const size_t room = IN_BYTES - console->in_count, taken = count < room ? count : room;
+
+    memcpy(console->in_bytes + console->in_count, bytes, taken);
+    console->in_count += taken;
+    watch_in(console, console->in_count < IN_BYTES);
+    feed(console);
+    return taken;
 }
 
 struct vmm_console_counts vmm_console_count(struct vmm_console *console)

@@ -31,6 +31,18 @@ void vmm_console_read(struct vmm_console *console);
 /* What the guest wrote so far is passed on now, as far as that is possible. */
 void vmm_console_flush(struct vmm_console *console);
 
+enum { VMM_CONSOLE_KEEPS = 16384 }; /* of the last bytes that the guest wrote */
+
+/*
+ * Bytes that the guest wrote, from byte `*at` of all on, or from the oldest that is kept: then that
+ * is put into `at`. Returns how many of at most `size`; 0: it wrote no more.
+ */
+size_t vmm_console_look(struct vmm_console *console, uint64_t *at, void *bytes, size_t size);
+/* Call `wrote` from the main loop when the guest has written; NULL: no more. */
+void vmm_console_listen(struct vmm_console *console, void (*wrote)(void *context), void *context);
+/* Bytes for the guest, as if they came from `in`; returns how many there was room for. */
+size_t vmm_console_type(struct vmm_console *console, const void *bytes, size_t count);
+
 /* Bytes from the guest and for it, of all its machines. */
 struct vmm_console_counts {
     uint64_t out_bytes, in_bytes;

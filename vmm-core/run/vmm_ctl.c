@@ -11,34 +11,26 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "common/hw_cleanup.h"
 #include "common/hw_clock.h"
-#include "common/hw_control.h"
-#include "common/hw_socket.h"
+#include "common/hw_order.h"
 #include "common/hw_text.h"
 #include "common/hw_values.h"
+#include "vmm-core/run/vmm_client.h"
 #include "vmm-core/run/vmm_words.h"
 
-enum { ANSWER_MS = 30000, ID = 1, LINE_BYTES_MOST = 2 * HW_CONTROL_OUT_BYTES };
+enum { ANSWER_MS = 30000, ID = 1 };
 
 struct ctl {
     struct hw_call *call;
-    const char *path, *command;
-    int fd;
+    struct vmm_client client;
+    const char *command;
     bool json, begun; /* it was begun: it may take its time */
     bool follows;     /* "events" was answered: what happens is told until the end */
     uint64_t timeout_ms;
-    HW_VECTOR(char) in;
     struct hw_error *error;
 };
-
-static int no_memory(struct hw_error *error)
-{
-    return hw_error_set(error, HW_ERROR_FAILED, ENOMEM, "memory", "ran out", "");
-}
 
 /* --- the order --- */
 
@@ -69,42 +61,18 @@ static int take_words(const struct hw_call *call, json_t *order, struct hw_error
     return 0;
 }
 
-/* With its end of line; the caller's. */
-static int make_line(const struct ctl *ctl, char **ret_line)
-{
-    json_t *order = json_pack("{s:s, s:i}", "command", ctl->command, "id", ID);
-    int rc = order == NULL ? hw_error_set(ctl->error, HW_ERROR_USAGE, EINVAL, "COMMAND",
-                                          "is no UTF-8 text", "write it so")
-                           : take_words(ctl->call, order, ctl->error);
-    char *text = rc < 0 ? NULL : json_dumps(order, JSON_COMPACT);
-
-    if (rc == 0 && (text == NULL || asprintf(ret_line, "%s\n", text) < 0))
-        rc = no_memory(ctl->error);
-    free(text);
-    json_decref(order);
-    return rc;
-}
-
-static int lost(const struct ctl *ctl, const char *reason, int code)
-{
-    return hw_error_set(ctl->error, HW_ERROR_FAILED, code, ctl->path, reason,
-                        "see whether the VM still runs");
-}
-
 static int send_order(struct ctl *ctl)
 {
-    hw_auto_free char *line = NULL;
-    size_t bytes;
+    json_t *order = json_pack("{s:s, s:i}", "command", ctl->command, "id", ID);
 
-    if (make_line(ctl, &line) < 0)
+    if (order == NULL)
+        return hw_error_set(ctl->error, HW_ERROR_USAGE, EINVAL, "COMMAND", "is no UTF-8 text",
+                            "write it so");
+    if (take_words(ctl->call, order, ctl->error) < 0) {
+        json_decref(order);
         return -EINVAL;
-    bytes = strlen(line);
-    if (bytes > HW_ORDER_BYTES)
-        return hw_error_setf(ctl->error, HW_ERROR_USAGE, E2BIG, ctl->command, "say less",
-                             "is longer than %d bytes with its words", HW_ORDER_BYTES);
-    if (send(ctl->fd, line, bytes, MSG_NOSIGNAL) != (ssize_t)bytes) /* its buffer is larger */
-        return lost(ctl, "takes no orders", EPIPE);
-    return 0;
+    }
+    return vmm_client_send(&ctl->client, order);
 }
 
 /* --- for people --- */
@@ -240,42 +208,21 @@ static int take_object(struct ctl *ctl, json_t *object)
     return 0;
 }
 
-/* As above, of all whole lines that have come. */
-static int take_lines(struct ctl *ctl)
+/* The same of all lines that have come. */
+static int hear(struct ctl *ctl)
 {
-    const char *end;
-    int rc = 0;
+    json_t *object;
+    int rc;
 
-    while (rc == 0 && (end = memchr(ctl->in.items, '\n', ctl->in.count)) != NULL) {
-        const size_t bytes = (size_t)(end - ctl->in.items);
-        json_t *object = json_loadb(ctl->in.items, bytes, 0, NULL);
-
-        rc = json_is_object(object) ? take_object(ctl, object)
-                                    : lost(ctl, "does not talk as a VM does", EPROTO);
+    while ((rc = vmm_client_hear(&ctl->client, &object)) == 1) {
+        rc = take_object(ctl, object);
         json_decref(object);
-        ctl->in.count -= bytes + 1;
-        memmove(ctl->in.items, end + 1, ctl->in.count);
+        if (rc != 0)
+            return rc;
     }
-    return rc == 0 && ctl->in.count >= LINE_BYTES_MOST
-               ? lost(ctl, "does not talk as a VM does", EPROTO)
-               : rc;
-}
-
-static int read_some(struct ctl *ctl)
-{
-    ssize_t got;
-
-    if (hw_vector_reserve(&ctl->in, ctl->in.count + HW_ORDER_BYTES) < 0)
-        return no_memory(ctl->error);
-    got = recv(ctl->fd, ctl->in.items + ctl->in.count, HW_ORDER_BYTES, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return 0;
-    if (got <= 0 && ctl->follows)
-        return 1;
-    if (got <= 0)
-        return lost(ctl, "hung up before it answered", ECONNRESET);
-    ctl->in.count += (size_t)got;
-    return take_lines(ctl);
+    if (rc != -ECONNRESET)
+        return rc;
+    return ctl->follows ? 1 : vmm_client_lost(&ctl->client);
 }
 
 static int wait_for_answer(struct ctl *ctl)
@@ -287,41 +234,27 @@ static int wait_for_answer(struct ctl *ctl)
         const int64_t passed_ms = hw_clock_now_ms(hw_clock_boottime()) - start_ms;
         const bool waits = ctl->follows || (ctl->timeout_ms == 0 && ctl->begun);
         const int64_t most_ms = ctl->timeout_ms == 0 ? ANSWER_MS : (int64_t)ctl->timeout_ms;
-        struct pollfd fd = { .fd = ctl->fd, .events = POLLIN };
+        struct pollfd fd = { .fd = ctl->client.fd, .events = POLLIN };
 
         if (!waits && passed_ms >= most_ms)
-            return hw_error_set(ctl->error, HW_ERROR_TIMED_OUT, ETIMEDOUT, ctl->path,
+            return hw_error_set(ctl->error, HW_ERROR_TIMED_OUT, ETIMEDOUT, ctl->client.path,
                                 "does not answer", "see whether the VM still runs");
         if (poll(&fd, 1, waits ? -1 : (int)(most_ms - passed_ms)) > 0)
-            rc = read_some(ctl);
+            rc = hear(ctl);
     }
     return rc < 0 ? rc : 0;
-}
-
-static int read_options(struct ctl *ctl)
-{
-    const char *api = hw_option_value(ctl->call, "api", 0);
-
-    ctl->command = hw_argument(ctl->call, 0);
-    ctl->json = hw_option_given(ctl->call, "json");
-    if (api == NULL)
-        return hw_error_set(ctl->error, HW_ERROR_USAGE, EINVAL, "--api", "is missing",
-                            "give the one of hawser-vmm run");
-    if (hw_option_duration(ctl->call, "timeout", 1, INT32_MAX, &ctl->timeout_ms, ctl->error) < 0)
-        return -EINVAL;
-    return hw_parse_socket(api, "--api", &ctl->path, ctl->error);
 }
 
 int vmm_verb_ctl(struct hw_call *call)
 {
     struct hw_error error = { 0 };
-    struct ctl ctl = { .call = call, .fd = -1, .in = HW_VECTOR_INIT, .error = &error };
+    struct ctl ctl = { .call = call, .client = { .fd = -1 }, .error = &error };
 
-    if (read_options(&ctl) == 0 && hw_socket_connect(ctl.path, &ctl.fd, &error) == 0 &&
-        send_order(&ctl) == 0)
+    ctl.command = hw_argument(call, 0);
+    ctl.json = hw_option_given(call, "json");
+    if (hw_option_duration(call, "timeout", 1, INT32_MAX, &ctl.timeout_ms, &error) == 0 &&
+        vmm_client_open(&ctl.client, call, &error) == 0 && send_order(&ctl) == 0)
         (void)wait_for_answer(&ctl);
-    hw_vector_free(&ctl.in);
-    if (ctl.fd >= 0)
-        (void)close(ctl.fd);
+    vmm_client_close(&ctl.client);
     return error.kind != HW_ERROR_NONE ? hw_fail(call, &error) : 0;
 }

@@ -110,6 +110,7 @@ void run_finish(struct run *run, enum run_end why, const char *text)
         return;
     run->ends = true;
     run->why = why;
+    run_console_wrote(run);
     vmm_api_event(run->api, "ended",
                   json_pack("{s:s, s:o, s:i}", "reason", names[why], "text", hw_text(text),
                             "status", exit_status(why)));
@@ -250,12 +251,13 @@ static int make_loop(struct run *run)
 
 static int open_api(struct run *run)
 {
+    const struct vmm_api_owner owner = { run_commands, run_console_wrote, run };
     int listener, rc;
 
     if (run->api_path == NULL)
         return 0;
     rc = hw_socket_listen(run->api_path, SOCK_STREAM, geteuid(), &listener, run->error);
-    if (rc == 0 && vmm_api_new(run->loop, listener, run_commands, run, &run->api) < 0)
+    if (rc == 0 && vmm_api_new(run->loop, listener, &owner, &run->api) < 0)
         rc = no_memory(run->error);
     return rc;
 }

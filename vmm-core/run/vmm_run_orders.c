@@ -146,6 +146,7 @@ static int metrics(const struct vmm_api_call *call, json_t **ret_body, struct hw
 }
 
 static const char *const balloon_keys[] = { "bytes", NULL };
+static const char *const console_keys[] = { "bytes", "attach", "input", NULL };
 
 const struct vmm_api_command run_commands[] = {
     { .name = "status", .any_time = true, .run = status },
@@ -155,6 +156,7 @@ const struct vmm_api_command run_commands[] = {
     { .name = "powerdown", .any_time = true, .run = power_down },
     { .name = "reset", .run = reset },
     { .name = "metrics", .any_time = true, .run = metrics },
+    { .name = "console", .keys = console_keys, .any_time = true, .run = run_console },
     { .name = "balloon", .keys = balloon_keys, .run = balloon },
     { .name = "quit", .any_time = true, .run = quit },
     { .name = NULL },

@@ -37,6 +37,12 @@ enum run_end {
 /* What happens when the guest's kernel panics. */
 enum run_on_panic { RUN_PANIC_GOES_ON, RUN_PANIC_PAUSES, RUN_PANIC_ENDS };
 
+/* A connection that is told what the guest writes. */
+struct run_attached {
+    struct hw_asker asker; /* serial 0: none */
+    uint64_t at;           /* of all bytes: the next that it is told */
+};
+
 struct file {
     uint8_t *bytes;
     size_t count;
@@ -54,8 +60,9 @@ struct run {
     struct vmm_console *console;
     struct vmm_machine *machine; /* NULL: it has ended, or there was none yet */
     struct vmm_api *api;         /* NULL: none */
-    bool paused;                 /* by order: a new machine stands, too */
-    bool told_panic;             /* of this machine */
+    struct run_attached attached[HW_CONTROL_CLIENTS]; /* by place */
+    bool paused;                                      /* by order: a new machine stands, too */
+    bool told_panic;                                  /* of this machine */
     unsigned resets;
     char last_reset[128];             /* why; "": none yet */
     int64_t begun_ns;                 /* CLOCK_BOOTTIME */
@@ -92,5 +99,12 @@ void run_finish(struct run *run, enum run_end why, const char *text);
 
 /* What the control socket knows; its context is a struct run. */
 extern const struct vmm_api_command run_commands[];
+
+/* --- vmm_run_console.c --- */
+
+/* The order "console" (struct vmm_api_command). */
+int run_console(const struct vmm_api_call *call, json_t **ret_body, struct hw_error *error);
+/* The guest wrote, or a connection has caught up: tell those that are attached. */
+void run_console_wrote(void *context);
 
 #endif

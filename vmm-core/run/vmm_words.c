@@ -38,6 +38,12 @@ static const struct hw_option ctl_options[] = {
     { .name = NULL },
 };
 
+static const struct hw_option console_options[] = {
+    { .name = "api", .argument = "unix:PATH", .help = "the one of hawser-vmm run" },
+    { .name = "last", .help = "print what the guest wrote last, and end" },
+    { .name = NULL },
+};
+
 static const struct hw_verb verbs[] = {
     {
         .path = "run",
@@ -70,7 +76,8 @@ static const struct hw_verb verbs[] = {
             "processors stand still. resume: they go "
             "on. powerdown: its power button is pressed; it is the guest that switches itself "
             "off then. reset: it boots again, as if its reset button had been pressed. metrics: "
-            "what its processors came out of the guest for, and how much they ran. balloon: "
+            "what its processors came out of the guest for, and how much they ran. console: see "
+            "below. balloon: "
             "there is none yet. quit: it ends at once, as if its power had failed.\n"
             "\n"
             "On the socket each line is a JSON object with \"command\" and the NAMEs. The "
@@ -84,6 +91,23 @@ static const struct hw_verb verbs[] = {
         .example = "hawser-vmm ctl --api unix:/run/web1.api status",
         .options = ctl_options,
         .run = HW_RUN(vmm_verb_ctl),
+    },
+    {
+        .path = "console",
+        .summary = "the serial port of a running virtual machine",
+        .text = "Prints what the guest wrote last, and what it writes from then on; standard input "
+                "goes to the guest, as fast as it reads. Ends with the VM, and on a terminal with "
+                "Ctrl-].\n"
+                "\n"
+                "On the socket that is the order console. Its answer has the last bytes (4096, or "
+                "\"bytes\") as \"text\", each byte a character from U+0000 to U+00FF. With "
+                "\"attach\": true events \"console\" follow, with \"text\" and how many bytes "
+                "were \"lost\" before it, since a connection that does not read waits for nobody. "
+                "With \"input\", such a text, the answer says how many bytes of it were "
+                "\"taken\"; the rest has to be sent again.",
+        .example = "hawser-vmm console --api unix:/run/web1.api",
+        .options = console_options,
+        .run = HW_RUN(vmm_verb_console),
     },
     { .path = NULL },
 };

@@ -11,5 +11,7 @@ extern const struct hw_program vmm_program;
 int vmm_verb_run(struct hw_call *call);
 /* hawser-vmm ctl; the exit status. */
 int vmm_verb_ctl(struct hw_call *call);
+/* hawser-vmm console; the exit status. */
+int vmm_verb_console(struct hw_call *call);
 
 #endif
