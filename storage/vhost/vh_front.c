@@ -42,11 +42,37 @@ void vh_front_free(struct vh_front *front)
         return;
     front->handed = false; /* the rings may be gone */
     vh_front_disconnect(front);
-    if (front->inflight_fd >= 0)
-        (void)close(front->inflight_fd);
+    front_drop_region(front);
     if (front->log_fd >= 0)
         (void)close(front->log_fd);
     free(front);
+}
+
+void front_drop_region(struct vh_front *front)
+{
+    if (front->inflight_fd >= 0)
+        (void)close(front->inflight_fd);
+    front->inflight_fd = -1;
+}
+
+int front_keep_region(struct vh_front *front)
+{
+    if (front->inflight_fd < 0 || vh_front_keeps_records(front))
+        return 0;
+    if (front->in_flight)
+        return -ENOTSUP; /* this one would do as if they had never been done */
+    front_drop_region(front);
+    return 0;
+}
+
+uint16_t front_largest_queue(const struct vh_front *front)
+{
+    uint16_t size = 0;
+
+    for (unsigned i = 0; i < front->setup.queue_count; i++)
+        if (front->setup.queues[i].size > size)
+            size = front->setup.queues[i].size;
+    return size;
 }
 
 static uint16_t index_of(uint64_t ring_addr)
@@ -163,11 +189,23 @@ int vh_front_stop(struct vh_front *front)
     return rc;
 }
 
+int vh_front_forget(struct vh_front *front, bool same_guest)
+{
+    if (front->handed || front->wait >= FRONT_INFLIGHT)
+        return -EBUSY;
+    front->want_running = front->in_flight = front->unsure = false;
+    if (!same_guest || front->inflight_fd < 0 ||
+        vh_inflight_clear(front->inflight_fd, front->inflight_offset, front->inflight_bytes,
+                          front->inflight_queues, front->inflight_size) < 0)
+        front_drop_region(front);
+    return 0;
+}
+
 int vh_front_log(struct vh_front *front, int fd, uint64_t bytes)
 {
     int rc;
 
-    if (!front->running)
+    if (!front->known)
         return -ENOTCONN;
     if (front->wait != FRONT_NOTHING)
         return -EALREADY;
@@ -181,6 +219,8 @@ int vh_front_log(struct vh_front *front, int fd, uint64_t bytes)
     if (fd >= 0 && front->log_fd < 0)
         return -errno;
     front->log_bytes = bytes;
+    if (!front->running)
+        return 1;
     rc = front_send_log(front);
     if (rc < 0)
         vh_front_disconnect(front);
@@ -203,9 +243,11 @@ void vh_front_service(struct vh_front *front, int fd, short revents)
         if (rc < 0 && front->fd == fd)
             front_lose(front, rc == -ECONNRESET ? "the back end closed the connection"
                               : rc == -EPROTO   ? "the back end broke the protocol"
-                              : rc == -ENOTSUP  ? "the back end has no in-flight region, and one "
-                                                  "before it left requests in its own"
-                                                : strerror(-rc));
+                              : rc == -EPROTONOSUPPORT
+                                  ? "the back end lacks VERSION_1, or a configuration"
+                              : rc == -ENOTSUP ? "the back end has no in-flight region, and one "
+                                                 "before it left requests in its own"
+                                               : strerror(-rc));
     }
 }
 
@@ -229,6 +271,11 @@ uint16_t vh_front_base(const struct vh_front *front, unsigned queue)
     return front->setup.queues[queue].base;
 }
 
+unsigned vh_front_queues(const struct vh_front *front)
+{
+    return front->queue_num < VH_QUEUES ? (unsigned)front->queue_num : (unsigned)VH_QUEUES;
+}
+
 bool vh_front_unsure(const struct vh_front *front)
 {
     return front->unsure;
@@ -237,4 +284,9 @@ bool vh_front_unsure(const struct vh_front *front)
 bool vh_front_has_record(const struct vh_front *front)
 {
     return front->inflight_fd >= 0;
+}
+
+bool vh_front_keeps_records(const struct vh_front *front)
+{
+    return (front->protocol_features & VH_P_INFLIGHT_SHMFD) != 0;
 }

@@ -81,8 +81,16 @@ int vh_front_start(struct vh_front *front, const struct vh_front_setup *setup);
 /* Stop and drain them; VH_FRONT_STOPPED follows. -ENOTCONN if they do not run. */
 int vh_front_stop(struct vh_front *front);
 /*
- * Log dirty pages into `bytes` of `fd` (the caller's) from now on; fd -1: no more. VH_FRONT_LOGGING
- * follows. -ENOTCONN; -ENOTSUP if the back end cannot.
+ * The device was reset: of what was asked of the back end before nothing is done again, and the
+ * rings wait for vh_front_start(). The in-flight region is given up; but with `same_guest`, which
+ * may remember what it has read, it is only cleared if a server of ours has made it and noted there
+ * where the guest ran. 0; -EBUSY: the back end has the rings, or is about to get them.
+ */
+int vh_front_forget(struct vh_front *front, bool same_guest);
+/*
+ * Log dirty pages into `bytes` of `fd` (the caller's) from now on; fd -1: no more. 0, and
+ * VH_FRONT_LOGGING follows; 1: the rings do not run, and will be logged from their next start on;
+ * -EALREADY: something is under way; -ENOTCONN; -ENOTSUP if the back end cannot.
  */
 int vh_front_log(struct vh_front *front, int fd, uint64_t bytes);
 
@@ -91,6 +99,7 @@ void vh_front_service(struct vh_front *front, int fd, short revents);
 
 uint64_t vh_front_features(const struct vh_front *front);     /* what the back end offers */
 const uint8_t *vh_front_config(const struct vh_front *front); /* VH_CONFIG_BYTES, zero-filled */
+unsigned vh_front_queues(const struct vh_front *front);       /* how many it has; 1 without MQ */
 /* The rings run: started, and neither stopped nor lost since. */
 bool vh_front_running(const struct vh_front *front);
 /* Where the queue begins next: the back end's word at the stop, or the used index at the loss. */
@@ -105,5 +114,7 @@ uint16_t vh_front_base(const struct vh_front *front, unsigned queue);
 bool vh_front_unsure(const struct vh_front *front);
 /* There is an in-flight region: the next back end learns from it what the last one left. */
 bool vh_front_has_record(const struct vh_front *front);
+/* The back end that was known last has such regions (INFLIGHT_SHMFD). */
+bool vh_front_keeps_records(const struct vh_front *front);
 
 #endif

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #define WANTED_PROTOCOL \
     (VH_P_MQ | VH_P_LOG_SHMFD | VH_P_REPLY_ACK | VH_P_CONFIG | VH_P_INFLIGHT_SHMFD)
@@ -161,8 +160,8 @@ static int send_inflight(struct vh_front *front)
 
     vh_msg_put_u64(&msg, front->inflight_bytes);
     vh_msg_put_u64(&msg, front->inflight_offset);
-    vh_msg_put_u16(&msg, (uint16_t)front->setup.queue_count);
-    vh_msg_put_u16(&msg, front->setup.queues[0].size);
+    vh_msg_put_u16(&msg, (uint16_t)front->inflight_queues);
+    vh_msg_put_u16(&msg, front->inflight_size);
     vh_msg_put_u32(&msg, 0); /* the padding that libvhost-user asks for */
     msg.fds[msg.fd_count++] = front->inflight_fd;
     return send_msg(front, &msg);
@@ -198,7 +197,7 @@ static int ask_inflight(struct vh_front *front)
     vh_msg_put_u64(&msg, 0);
     vh_msg_put_u64(&msg, 0);
     vh_msg_put_u16(&msg, (uint16_t)front->setup.queue_count);
-    vh_msg_put_u16(&msg, front->setup.queues[0].size);
+    vh_msg_put_u16(&msg, front_largest_queue(front));
     vh_msg_put_u32(&msg, 0); /* padding */
     return send_msg(front, &msg);
 }
@@ -215,6 +214,9 @@ int front_send_setup(struct vh_front *front)
 {
     int rc = send_u64(front, VH_SET_FEATURES, features_now(front));
 
+    if (front->inflight_queues != front->setup.queue_count ||
+        front->inflight_size != front_largest_queue(front))
+        front_drop_region(front); /* of other queues, which were stopped */
     if (rc == 0)
         rc = send_memory(front);
     if (rc == 0 && front->log_fd >= 0) /* it was on when the back end was lost */
@@ -264,22 +266,10 @@ static int features_came(struct vh_front *front, uint64_t features)
 {
     front->features = features;
     if ((features & VH_F_VERSION_1) == 0)
-        return -EPROTO;
+        return -EPROTONOSUPPORT;
     if ((features & VH_F_PROTOCOL_FEATURES) == 0)
-        return -EPROTO; /* without a configuration there is no block device */
+        return -EPROTONOSUPPORT; /* without a configuration there is no block device */
     return ask(front, VH_GET_PROTOCOL_FEATURES, FRONT_PROTOCOL);
-}
-
-/* The in-flight region of the back end before, at this one. */
-static int keep_region(struct vh_front *front)
-{
-    if (front->inflight_fd < 0 || (front->protocol_features & VH_P_INFLIGHT_SHMFD) != 0)
-        return 0;
-    if (front->in_flight)
-        return -ENOTSUP; /* this one would do as if they had never been done */
-    (void)close(front->inflight_fd);
-    front->inflight_fd = -1;
-    return 0;
 }
 
 static int protocol_came(struct vh_front *front, uint64_t features)
@@ -288,8 +278,8 @@ static int protocol_came(struct vh_front *front, uint64_t features)
 
     front->protocol_features = features & WANTED_PROTOCOL;
     if ((features & VH_P_CONFIG) == 0)
-        return -EPROTO;
-    rc = keep_region(front);
+        return -EPROTONOSUPPORT;
+    rc = front_keep_region(front);
     if (rc < 0)
         return rc;
     rc = send_u64(front, VH_SET_PROTOCOL_FEATURES, front->protocol_features);
@@ -326,6 +316,8 @@ static int inflight_came(struct vh_front *front, struct vh_msg *msg)
     front->inflight_bytes = vh_msg_get_u64(msg, 0);
     front->inflight_offset = vh_msg_get_u64(msg, 8);
     front->inflight_fd = vh_msg_take_fd(msg, 0);
+    front->inflight_queues = front->setup.queue_count;
+    front->inflight_size = front_largest_queue(front);
     if (msg->size < INFLIGHT_BYTES || front->inflight_fd < 0)
         return -EPROTO;
     return send_queues(front);

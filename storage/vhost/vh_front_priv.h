@@ -36,12 +36,22 @@ struct vh_front {
     struct vh_front_setup setup;
     int inflight_fd; /* -1: none; kept while the back end is gone */
     uint64_t inflight_bytes, inflight_offset;
+    unsigned inflight_queues; /* its shape */
+    uint16_t inflight_size;
     int log_fd; /* a duplicate, or -1 */
     uint64_t log_bytes;
 };
 
 void front_lose(struct vh_front *front, const char *why); /* the connection is over */
 void front_tell(struct vh_front *front, enum vh_front_event event, const char *text);
+
+/* Give the in-flight region up. */
+void front_drop_region(struct vh_front *front);
+/* The region of the back end before, at this one. 0; -ENOTSUP: it has none, and requests are noted
+ * in that region. */
+int front_keep_region(struct vh_front *front);
+/* The size that a region needs, where queues may differ. */
+uint16_t front_largest_queue(const struct vh_front *front);
 
 /* Begin to negotiate. */
 int front_ask_features(struct vh_front *front);

@@ -79,6 +79,22 @@ void vh_inflight_unmap(struct vh_inflight *inflight)
     memset(inflight, 0, sizeof(*inflight));
 }
 
+int vh_inflight_clear(int fd, uint64_t offset, uint64_t bytes, unsigned queues, uint16_t queue_size)
+{
+    struct vh_inflight inflight = { 0 };
+    int rc = vh_inflight_map(&inflight, fd, offset, bytes, queues, queue_size);
+
+    if (rc < 0)
+        return rc;
+    if (inflight.origin != NULL &&
+        __atomic_load_n(&inflight.origin->magic, __ATOMIC_ACQUIRE) == VH_INFLIGHT_ORIGIN_MAGIC)
+        memset(inflight.shared.first, 0, all_queues_bytes(queues, queue_size));
+    else
+        rc = -ENOTSUP;
+    vh_inflight_unmap(&inflight);
+    return rc;
+}
+
 struct vh_inflight_queue *vh_inflight_queue(const struct vh_inflight *inflight, unsigned i)
 {
     if (inflight->shared.map == NULL || i >= inflight->queues)

@@ -60,6 +60,12 @@ int vh_inflight_create(unsigned queues, uint16_t queue_size);
  * for that many queues (their origin may be missing); or -errno of vh_shared_map(). */
 int vh_inflight_map(struct vh_inflight *inflight, int fd, uint64_t offset, uint64_t bytes,
                     unsigned queues, uint16_t queue_size);
+/*
+ * Nothing of what is noted there was ever taken; the origin stays. 0; -ENOTSUP: it has none, so
+ * that it is not known what is noted there; or -errno of vh_inflight_map().
+ */
+int vh_inflight_clear(int fd, uint64_t offset, uint64_t bytes, unsigned queues,
+                      uint16_t queue_size);
 /* Unmap. */
 void vh_inflight_unmap(struct vh_inflight *inflight);
 /* The part of queue `i`, or NULL. */

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "tests/unit/fail_alloc.h"
 #include "tests/unit/unit.h"
@@ -103,6 +105,29 @@ static void one_that_is_taken_back(void)
     vmm_alarms_free(alarms);
 }
 
+static void others_are_watched(void)
+{
+    unsigned numbers[2], asked = 0;
+    struct vmm_alarms *alarms = make(numbers);
+    const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    eventfd_t count;
+
+    CU_ASSERT_EQUAL(vmm_alarms_watch(alarms, fd, wake, &asked), 0);
+    CU_ASSERT_EQUAL(vmm_alarms_watch(alarms, fd, wake, &asked), -EEXIST);
+    CU_ASSERT_EQUAL(vmm_alarms_watch(alarms, -1, wake, &asked), -EBADF);
+    CU_ASSERT_FALSE(goes_off(alarms, 0));
+    (void)eventfd_write(fd, 1);
+    CU_ASSERT_TRUE(goes_off(alarms, LONG_MS));
+    vmm_alarms_fire(alarms);
+    CU_ASSERT_EQUAL(asked, 1);
+    CU_ASSERT_EQUAL(woken[0] + woken[1], 0);
+    CU_ASSERT_TRUE(goes_off(alarms, 0)); /* it was only asked */
+    CU_ASSERT_EQUAL(eventfd_read(fd, &count), 0);
+    CU_ASSERT_FALSE(goes_off(alarms, 0));
+    vmm_alarms_free(alarms);
+    close(fd);
+}
+
 static void too_many(void)
 {
     struct vmm_alarms *alarms = NULL;
@@ -126,6 +151,7 @@ const struct unit_case unit_cases[] = {
     { "each wakes its own", each_wakes_its_own },
     { "the past is now", the_past_is_now },
     { "one that is taken back", one_that_is_taken_back },
+    { "others are watched", others_are_watched },
     { "too many, and without memory", too_many },
     { 0 },
 };

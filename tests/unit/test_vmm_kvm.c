@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vmm-core/kvm/vmm_memory, vmm-core/kvm/vmm_kvm, vmm-core/kvm/vmm_vcpu and
- * vmm-core/kvm/vmm_vcpu_begin, with guests of some instructions in real mode. What needs a guest is
- * skipped where there is no /dev/kvm.
+ * vmm-core/kvm/vmm_memory, vmm-core/kvm/vmm_kvm, vmm-core/kvm/vmm_kvm_signals,
+ * vmm-core/kvm/vmm_vcpu and vmm-core/kvm/vmm_vcpu_begin, with guests of some instructions. What
+ * needs a guest is skipped where there is no /dev/kvm.
+ * (over 400: each thing that KVM does is asked of one small guest)
  */
 #include <config.h>
 
@@ -11,8 +12,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -223,6 +226,105 @@ static void a_message_interrupts(void)
     free(image);
 }
 
+static bool is_signalled(int fd)
+{
+    eventfd_t count;
+
+    return eventfd_read(fd, &count) == 0;
+}
+
+/* Two writes of 2 bytes and one of 4, each followed by an exit. */
+static void a_write_signals(void)
+{
+    static const uint8_t writes[] = {
+        0x66, 0xa3, 0x00, 0x30, 0x00, 0xfe, /* mov [fe003000h], ax */
+        0xe6, 0x80,                         /* out 80h, al */
+        0xa3, 0x00, 0x30, 0x00, 0xfe,       /* mov [fe003000h], eax */
+        0x66, 0xa3, 0x00, 0x30, 0x00, 0xfe, /* mov [fe003000h], ax */
+        0xe6, 0x80,                         /* out 80h, al */
+        0xe6, 0x80,
+    };
+    const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    struct kvm_guest guest;
+
+    if (!kvm_guest_possible()) {
+        close(fd);
+        return;
+    }
+    kvm_guest_begin(&guest, writes, sizeof(writes));
+    CU_ASSERT_EQUAL(vmm_vcpu_begin(guest.vcpu, VMM_VCPU_PROTECTED, GUEST_CODE_AT, 0), 0);
+    CU_ASSERT_EQUAL(vmm_kvm_kick(guest.kvm, fd, 0xfe003000, true), 0);
+    CU_ASSERT_TRUE(vmm_kvm_kick(guest.kvm, fd, 0xfe003000, true) < 0); /* it is there */
+    kvm_guest_run_to(&guest, 1);
+    CU_ASSERT_TRUE(is_signalled(fd));
+    CU_ASSERT_EQUAL(vmm_kvm_kick(guest.kvm, fd, 0xfe003000, false), 0);
+    kvm_guest_run_to(&guest, 2);
+    CU_ASSERT_FALSE(is_signalled(fd));
+    CU_ASSERT_TRUE(vmm_kvm_kick(guest.kvm, fd, 0xfe003000, false) < 0);
+    kvm_guest_end(&guest);
+    close(fd);
+}
+
+/* A signal that KVM has not taken yet is taken as soon as it may. */
+static bool requests(struct kvm_guest *guest, struct vmm_vcpu_image *image, unsigned vector)
+{
+    enum { REQUESTS = 0x200, TRIES = 1000 };
+    const char *what = "";
+    bool there = false;
+
+    for (unsigned i = 0; i < TRIES && !there; i++) {
+        CU_ASSERT_EQUAL_FATAL(vmm_vcpu_take(guest->vcpu, image, &what), 0);
+        there = apic_bit(image, REQUESTS, vector);
+        if (!there)
+            (void)poll(NULL, 0, 1);
+    }
+    return there;
+}
+
+static void a_signal_sends_a_message(void)
+{
+    enum { SPURIOUS = 0xf0, ENABLED_AT = 1, REQUESTS = 0x200 };
+    struct vmm_vcpu_image *image = calloc(1, sizeof(*image));
+    const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    const int other = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    const struct vmm_kvm_shift shift = { 0 };
+    struct kvm_guest guest;
+    const char *what = "";
+    unsigned one = 99, two = 99, three = 99;
+
+    if (!kvm_guest_possible())
+        goto out;
+    kvm_guest_begin(&guest, talks, sizeof(talks));
+    CU_ASSERT_EQUAL(vmm_vcpu_take(guest.vcpu, image, &what), 0);
+    image->lapic.regs[SPURIOUS + ENABLED_AT] |= 1;
+    CU_ASSERT_EQUAL(vmm_vcpu_give(guest.vcpu, image, &shift, &what), 0);
+    (void)eventfd_write(fd, 1); /* before KVM listens */
+    CU_ASSERT_EQUAL(vmm_kvm_call(guest.kvm, fd, 0xfee00000, 0x53, &one), 0);
+    CU_ASSERT_TRUE(requests(&guest, image, 0x53));
+    CU_ASSERT_EQUAL(vmm_kvm_call(guest.kvm, other, 0xfee00000, 0x54, &two), 0);
+    CU_ASSERT_NOT_EQUAL(one, two);
+    (void)eventfd_write(other, 1);
+    CU_ASSERT_TRUE(requests(&guest, image, 0x54));
+    vmm_kvm_end_call(guest.kvm, other, two);
+    (void)eventfd_write(other, 1);
+    CU_ASSERT_EQUAL(vmm_kvm_call(guest.kvm, other, 0xfee00000, 0x55, &three), 0);
+    CU_ASSERT_EQUAL(three, two);
+    CU_ASSERT_TRUE(requests(&guest, image, 0x55));
+    vmm_kvm_end_call(guest.kvm, other, three);
+    vmm_kvm_end_call(guest.kvm, fd, one);
+    (void)eventfd_write(fd, 1);
+    CU_ASSERT_TRUE(is_signalled(fd)); /* it is ours again */
+    vmm_kvm_line(guest.kvm, 4, true); /* the other lines lead where they did */
+    CU_ASSERT_EQUAL(vmm_kvm_call(guest.kvm, fd, 0xfee00000, 0x55, &one), 0);
+    CU_ASSERT_EQUAL(one, two); /* that message has its place still */
+    vmm_kvm_end_call(guest.kvm, fd, one);
+    kvm_guest_end(&guest);
+out:
+    close(other);
+    close(fd);
+    free(image);
+}
+
 static void the_clock_goes_on(void)
 {
     struct kvm_guest guest;
@@ -327,6 +429,8 @@ const struct unit_case unit_cases[] = {
     { "it pauses and goes on", pauses_and_goes_on },
     { "its vector registers add up", its_vector_registers_add_up },
     { "a message interrupts", a_message_interrupts },
+    { "a write signals", a_write_signals },
+    { "a signal sends a message", a_signal_sends_a_message },
     { "the clock goes on", the_clock_goes_on },
     { "what it writes is logged", logs_what_is_written },
     { "what is missing is told", says_what_is_missing },

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vmm-core/run/vmm_run, vmm-core/run/vmm_run_options, vmm-core/run/vmm_ctl,
- * vmm-core/run/vmm_attach, vmm-core/run/vmm_client and vmm-core/run/vmm_words: what the command
- * line refuses, each in one line with a remedy, before any machine is made or asked. A machine that
- * runs, and its orders (vmm-core/run/vmm_run_orders, vmm-core/run/vmm_run_console), are in
- * test_vmm_run.sh.
+ * vmm-core/run/vmm_run, vmm-core/run/vmm_run_options, vmm-core/run/vmm_run_disks,
+ * vmm-core/run/vmm_ctl, vmm-core/run/vmm_attach, vmm-core/run/vmm_client and
+ * vmm-core/run/vmm_words: what the command line refuses, each in one line with a remedy, before any
+ * machine is made or asked. A machine that runs, and its orders (vmm-core/run/vmm_run_orders,
+ * vmm-core/run/vmm_run_console), are in test_vmm_run.sh.
  */
 #include <config.h>
 
@@ -80,6 +80,21 @@ static void refuses_wrong_orders(void)
     refused(WORDS("ctl", "status", "--api", "unix:/nowhere/x"), 1, "/nowhere/x: nobody answers");
 }
 
+static void refuses_wrong_disks(void)
+{
+    refused(WORDS("run", "--no-state", "--kernel", "k", "--disk", "/tmp/disk.img"), 2,
+            "--disk: \"/tmp/disk.img\" is no disk");
+    refused(WORDS("run", "--no-state", "--kernel", "k", "--disk", "vhost:"), 2, "--disk");
+    refused(WORDS("run", "--no-state", "--kernel", "k", "--disk", "vhost:/a", "--disk", "vhost:/b",
+                  "--disk", "vhost:/a"),
+            2, "\"vhost:/a\" is there twice");
+    refused(
+        WORDS("run", "--no-state", "--kernel", "/proc/self/exe", "--disk", "vhost:/nowhere/socket"),
+        1, "/nowhere/socket: cannot be connected to: No such file");
+    refused(WORDS("run", "--no-state", "--kernel", "/proc/self/exe", "--disk", "vhost:/dev/null"),
+            3, "/dev/null: is no socket");
+}
+
 static void refuses_wrong_files(void)
 {
     refused(WORDS("run", "--no-state", "--kernel", "/nowhere/vmlinux"), 1,
@@ -94,5 +109,6 @@ const struct unit_case unit_cases[] = {
     { "wrong words", refuses_wrong_words },
     { "wrong orders", refuses_wrong_orders },
     { "wrong files", refuses_wrong_files },
+    { "wrong disks", refuses_wrong_disks },
     { 0 },
 };

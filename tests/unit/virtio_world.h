@@ -6,8 +6,9 @@
 #ifndef VIRTIO_WORLD_H
 #define VIRTIO_WORLD_H
 
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "storage/vhost/vh_proto.h"
 #include "tests/unit/pci_world.h"
@@ -46,6 +47,7 @@ struct virtio_world {
     struct vmm_dev pci_dev, dev, msix;
     struct vmm_pci *pci;
     uint8_t *memory;
+    int memory_fd;
     struct vh_mem *mem;
     unsigned pirqs, count;
     uint32_t messages[MESSAGES];
@@ -80,11 +82,13 @@ static inline void virtio_world_begin(struct virtio_world *world)
 {
     const struct vmm_pci_callbacks callbacks = { virtio_send_msi, virtio_no_reset, world };
     const struct vh_region region = { .bytes = GUEST_BYTES };
-    void *memory = aligned_alloc(4096, GUEST_BYTES);
+    const int fd = memfd_create("guest", MFD_CLOEXEC);
+    void *memory;
 
-    CU_ASSERT_PTR_NOT_NULL_FATAL(memory);
-    memset(memory, 0, GUEST_BYTES);
-    *world = (struct virtio_world) { .bus = vmm_bus_new(), .memory = memory };
+    CU_ASSERT_TRUE_FATAL(fd >= 0 && ftruncate(fd, GUEST_BYTES) == 0);
+    memory = mmap(NULL, GUEST_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    CU_ASSERT_PTR_NOT_EQUAL_FATAL(memory, MAP_FAILED);
+    *world = (struct virtio_world) { .bus = vmm_bus_new(), .memory = memory, .memory_fd = fd };
     CU_ASSERT_EQUAL_FATAL(vmm_pci_new(world->bus, &callbacks, &world->pci_dev, &world->pci), 0);
     vmm_pci_set_router(world->pci, virtio_set_pirq, world);
     CU_ASSERT_EQUAL_FATAL(vh_mem_over(&region, &memory, 1, &world->mem), 0);
@@ -96,7 +100,8 @@ static inline void virtio_world_end(struct virtio_world *world)
     world->pci_dev.ops->fini(world->pci_dev.dev);
     vmm_bus_free(world->bus);
     vh_mem_unref(world->mem);
-    free(world->memory);
+    CU_ASSERT_EQUAL(munmap(world->memory, GUEST_BYTES), 0);
+    CU_ASSERT_EQUAL(close(world->memory_fd), 0);
 }
 
 /* A register of the BAR. */

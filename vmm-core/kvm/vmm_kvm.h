@@ -33,6 +33,15 @@ void vmm_kvm_line(const struct vmm_kvm *kvm, unsigned gsi, bool high);
 /* The write of a message signalled interrupt (KVM_SIGNAL_MSI); one that no vCPU takes is lost, as
  * on hardware. */
 void vmm_kvm_send_msi(const struct vmm_kvm *kvm, uint64_t address, uint32_t data);
+/* From now on the guest's writes of 2 bytes to `at` signal the eventfd `fd` and are no exits, or no
+ * more; `fd` stays the caller's (KVM_IOEVENTFD). 0 or -errno. */
+int vmm_kvm_kick(const struct vmm_kvm *kvm, int fd, uint64_t at, bool on);
+/* From now on signals of the eventfd `fd` send that message, and nobody else takes them (KVM_IRQFD,
+ * KVM_SET_GSI_ROUTING). 0 with a number for vmm_kvm_end_call(); -ENOSPC: too many; or -errno. */
+int vmm_kvm_call(struct vmm_kvm *kvm, int fd, uint64_t address, uint32_t data,
+                 unsigned *ret_number);
+/* No more; none is on its way when this returns. */
+void vmm_kvm_end_call(struct vmm_kvm *kvm, int fd, unsigned number);
 /* The guest's clock (KVM_GET_CLOCK), which goes on where the VM is saved and loaded. */
 uint64_t vmm_kvm_clock_ns(const struct vmm_kvm *kvm);
 

@@ -10,6 +10,15 @@
 #include "vmm-core/kvm/vmm_kvm.h"
 #include "vmm-core/kvm/vmm_vcpu_image.h"
 
+/* A message that an eventfd sends. */
+struct kvm_route {
+    bool set, used; /* KVM knows it; an eventfd leads there */
+    uint64_t address;
+    uint32_t data;
+};
+
+enum { KVM_ROUTES = 512 };
+
 struct vmm_kvm {
     int kvm_fd; /* the caller's */
     int vm_fd;
@@ -18,6 +27,7 @@ struct vmm_kvm {
     size_t xsave_bytes;        /* of KVM_GET_XSAVE2; 4096 without it */
     struct kvm_cpuid2 *cpuid;  /* what this host can offer a guest */
     struct kvm_msr_list *msrs; /* what has to be saved */
+    struct kvm_route routes[KVM_ROUTES];
 };
 
 /* KVM_CHECK_EXTENSION of the VM. */

@@ -27,6 +27,8 @@ struct vmm_msix {
     unsigned capability; /* where it is in the configuration space */
     uint8_t table[VMM_MSIX_VECTORS * ENTRY_BYTES];
     uint8_t pending[PENDING_BYTES];
+    void (*watcher)(void *dev);
+    void *dev;
 };
 
 static uint64_t take(const uint8_t *at, unsigned bytes)
@@ -50,14 +52,39 @@ bool vmm_msix_enabled(const struct vmm_msix *msix)
     return (control(msix) & CONTROL_ENABLE) != 0;
 }
 
+bool vmm_msix_message(const struct vmm_msix *msix, unsigned vector, uint64_t *ret_address,
+                      uint32_t *ret_data)
+{
+    const uint8_t *entry = msix->table + (size_t)vector * ENTRY_BYTES;
+
+    if (vector >= msix->vectors ||
+        (control(msix) & (CONTROL_ENABLE | CONTROL_MASK)) != CONTROL_ENABLE ||
+        (entry[ENTRY_CONTROL] & ENTRY_MASKED) != 0 || !vmm_pci_may(msix->function, VMM_PCI_MASTER))
+        return false;
+    *ret_address = take(entry, 8);
+    *ret_data = (uint32_t)take(entry + ENTRY_DATA, 4);
+    return true;
+}
+
 static bool send(struct vmm_msix *msix, unsigned vector)
 {
-    const uint8_t *entry = msix->table + vector * ENTRY_BYTES;
+    uint64_t address;
+    uint32_t data;
 
-    if ((control(msix) & (CONTROL_ENABLE | CONTROL_MASK)) != CONTROL_ENABLE ||
-        (entry[ENTRY_CONTROL] & ENTRY_MASKED) != 0)
-        return false;
-    return vmm_pci_send_msi(msix->function, take(entry, 8), (uint32_t)take(entry + ENTRY_DATA, 4));
+    return vmm_msix_message(msix, vector, &address, &data) &&
+           vmm_pci_send_msi(msix->function, address, data);
+}
+
+void vmm_msix_watch(struct vmm_msix *msix, void (*changed)(void *dev), void *dev)
+{
+    msix->watcher = changed;
+    msix->dev = dev;
+}
+
+static void tell(const struct vmm_msix *msix)
+{
+    if (msix->watcher != NULL)
+        msix->watcher(msix->dev);
 }
 
 void vmm_msix_raise(struct vmm_msix *msix, unsigned vector)
@@ -116,6 +143,7 @@ static void bar_write(void *dev, uint64_t offset, unsigned bytes, uint64_t value
     for (unsigned i = 0; i < bytes; i++)
         write_byte(dev, offset + i, (uint8_t)(value >> (i * 8)));
     send_pending(dev);
+    tell(dev);
 }
 
 static const struct vmm_range_ops bar_ops = { bar_read, bar_write };
@@ -131,6 +159,7 @@ static void msix_reset(void *dev)
     memset(msix->pending, 0, sizeof(msix->pending));
     for (unsigned vector = 0; vector < msix->vectors; vector++)
         msix->table[vector * ENTRY_BYTES + ENTRY_CONTROL] = ENTRY_MASKED;
+    tell(msix);
 }
 
 static void msix_pause(void *dev)
@@ -148,6 +177,7 @@ static bool msix_drained(void *dev)
 static void msix_resume(void *dev)
 {
     send_pending(dev);
+    tell(dev);
 }
 
 static bool is_table(const struct vmm_msix *msix)

@@ -32,6 +32,12 @@ void vmm_msix_changed(struct vmm_msix *msix);
 
 /* The guest has switched it on: interrupts come by vectors, not by the pin (6.8.2.3). */
 bool vmm_msix_enabled(const struct vmm_msix *msix);
+/* The message of `vector`, if it would be sent now; false: it would be kept, or there is none. */
+bool vmm_msix_message(const struct vmm_msix *msix, unsigned vector, uint64_t *ret_address,
+                      uint32_t *ret_data);
+/* From now on `changed` is told when the guest may have changed a message, or what masks it, in the
+ * table; of the configuration space the function is told. NULL: nobody. Never blocks. */
+void vmm_msix_watch(struct vmm_msix *msix, void (*changed)(void *dev), void *dev);
 /* Send or keep the interrupt of `vector`; nothing if it is switched off or there is no such one. */
 void vmm_msix_raise(struct vmm_msix *msix, unsigned vector);
 

@@ -109,6 +109,9 @@ struct vmm_pci_function {
     /* The guest reads the `count` bytes at `at`: what of them is the device's own, and writable, it
      * may renew before. Never blocks. May be NULL. */
     void (*reading)(void *dev, unsigned at, unsigned count);
+    /* Windows, of this function or another one, may be somewhere else now. Never blocks. May be
+     * NULL. */
+    void (*moved)(void *dev);
     void *dev;
 };
 
@@ -165,6 +168,8 @@ void vmm_pci_move_window(struct vmm_pci_function *function, uint64_t at);
 void vmm_pci_assert(struct vmm_pci_function *function, bool asserted);
 /* These bits of the command register are all set. */
 bool vmm_pci_may(const struct vmm_pci_function *function, unsigned command);
+/* Where BAR `i` is answered; 0: nowhere. */
+uint64_t vmm_pci_bar_at(const struct vmm_pci_function *function, unsigned i);
 /* A message; false, and not sent: the function is no bus master. */
 bool vmm_pci_send_msi(const struct vmm_pci_function *function, uint64_t address, uint32_t data);
 /* Configuration space and interrupt (VMM_PCI_STATE_BYTES); what the guest could not have written

@@ -155,6 +155,14 @@ static void map_all(struct vmm_pci *pci)
     for (unsigned f = 0; f < PCI_FUNCTIONS; f++)
         if (pci->functions[f] != NULL)
             map(pci->functions[f]);
+    for (unsigned f = 0; f < PCI_FUNCTIONS; f++)
+        if (pci->functions[f] != NULL && pci->functions[f]->moved != NULL)
+            pci->functions[f]->moved(pci->functions[f]->dev);
+}
+
+uint64_t vmm_pci_bar_at(const struct vmm_pci_function *function, unsigned i)
+{
+    return function->windows[i].mapped ? function->windows[i].wanted : 0;
 }
 
 void pci_map(struct vmm_pci_function *function)

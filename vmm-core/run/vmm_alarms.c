@@ -21,10 +21,17 @@ struct alarm {
     void *context;
 };
 
+struct watched {
+    void (*ready)(void *context);
+    void *context;
+};
+
 struct vmm_alarms {
     int fd;
     unsigned count;
     struct alarm alarms[VMM_ALARMS];
+    unsigned watched_count;
+    struct watched watched[VMM_ALARMS_WATCHED];
 };
 
 int vmm_alarms_new(struct vmm_alarms **ret_alarms)
@@ -78,6 +85,18 @@ int vmm_alarms_add(struct vmm_alarms *alarms, clockid_t clock, void (*wake)(void
     return 0;
 }
 
+int vmm_alarms_watch(struct vmm_alarms *alarms, int fd, void (*ready)(void *context), void *context)
+{
+    struct epoll_event event = { .events = EPOLLIN };
+
+    if (alarms->watched_count == VMM_ALARMS_WATCHED)
+        return -ENOSPC;
+    if (epoll_ctl(alarms->fd, EPOLL_CTL_ADD, fd, &event) < 0)
+        return -errno;
+    alarms->watched[alarms->watched_count++] = (struct watched) { ready, context };
+    return 0;
+}
+
 /* A time of 0 would mean never. */
 void vmm_alarms_set(struct vmm_alarms *alarms, unsigned number, int64_t at_ns)
 {
@@ -105,4 +124,6 @@ void vmm_alarms_fire(struct vmm_alarms *alarms)
         if (read(alarm->fd, &times, sizeof(times)) == sizeof(times) || errno == ECANCELED)
             alarm->wake(alarm->context);
     }
+    for (unsigned i = 0; i < alarms->watched_count; i++)
+        alarms->watched[i].ready(alarms->watched[i].context);
 }

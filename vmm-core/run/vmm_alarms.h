@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <time.h>
 
-enum { VMM_ALARMS = 4 }; /* at most */
+enum { VMM_ALARMS = 4, VMM_ALARMS_WATCHED = 16 }; /* at most */
 
 struct vmm_alarms;
 
@@ -27,9 +27,14 @@ int vmm_alarms_add(struct vmm_alarms *alarms, clockid_t clock, void (*wake)(void
  * INT64_MAX: never. Never blocks. */
 void vmm_alarms_set(struct vmm_alarms *alarms, unsigned number, int64_t at_ns);
 
+/* Another descriptor behind the same one: vmm_alarms_fire() calls `ready`, which finds out whether
+ * there is something to do. It stays the caller's. 0; -ENOSPC; or -errno. */
+int vmm_alarms_watch(struct vmm_alarms *alarms, int fd, void (*ready)(void *context),
+                     void *context);
+
 /* Readable when one has gone off. It is ended with the alarms. */
 int vmm_alarms_fd(const struct vmm_alarms *alarms);
-/* Wake whoever's has. Never blocks. */
+/* Wake whoever's has, and ask the watched. Never blocks. */
 void vmm_alarms_fire(struct vmm_alarms *alarms);
 
 #endif

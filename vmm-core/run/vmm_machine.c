@@ -140,6 +140,8 @@ static int make(struct vmm_machine *machine, int kvm_fd, struct hw_error *error)
         rc = machine_add_pci(machine);
     if (rc == 0)
         rc = machine_add_virtio(machine);
+    if (rc == 0)
+        rc = machine_add_disks(machine);
     if (rc < 0)
         return no_devices(error, -rc);
     return add_vcpus(machine, error);

@@ -17,14 +17,20 @@
 #include "vmm-core/kvm/vmm_memory.h"
 #include "vmm-core/machine/vmm_cmos.h"
 
-enum { VMM_MACHINE_CPUS = 16 };
+enum { VMM_MACHINE_CPUS = 16, VMM_MACHINE_DISKS = 16 };
 
 struct vmm_machine;
+struct vmm_vhost;
 
 struct vmm_machine_config {
     uint64_t memory_bytes;           /* see vmm_memory_new() */
     unsigned cpus;                   /* 1 to VMM_MACHINE_CPUS */
     struct vmm_cmos_battery battery; /* see vmm_machine_keep(); all 0: none */
+    unsigned disk_count;             /* 0 to VMM_MACHINE_DISKS */
+    struct vmm_vhost *const *disks;  /* the caller's, and for this machine alone while it lives */
+    /* A line for people about a disk's server, with the callbacks' context; only from
+     * vmm_machine_alarm(), with the lock held. May be NULL. */
+    void (*disk_told)(void *context, const char *text);
 };
 
 /* Why a machine stands without having been asked to. */
@@ -32,6 +38,7 @@ enum vmm_machine_end {
     VMM_MACHINE_RESET,     /* the guest reset itself (a port), or gave up (triple fault) */
     VMM_MACHINE_POWER_OFF, /* the guest switched itself off (ACPI, S5) */
     VMM_MACHINE_BROKEN,    /* KVM cannot go on */
+    VMM_MACHINE_DISK_LOST, /* a disk's server is gone, and nobody knows what it has done */
 };
 
 /* What a vCPU comes out of the guest for, and its name for people. */

@@ -21,7 +21,7 @@
 #include "vmm-core/run/vmm_machine.h"
 #include "vmm-core/save/vmm_save_memory.h"
 
-enum { MACHINE_DEVICES = 32 };
+enum { MACHINE_DEVICES = 64 };
 
 struct vmm_machine {
     struct vmm_machine_config config;
@@ -65,6 +65,8 @@ int machine_add_pci(struct vmm_machine *machine);
 int machine_add_virtio(struct vmm_machine *machine);
 /* What of its memory is saved. */
 void machine_divide_pages(struct vmm_machine *machine);
+/* And its disks. 0 or -errno. */
+int machine_add_disks(struct vmm_machine *machine);
 /* The ACPI tables into its memory, for a boot without firmware. 0 or -errno. */
 int machine_place_tables(struct vmm_machine *machine, uint64_t *ret_rsdp_at);
 

@@ -61,6 +61,12 @@ static void panicked(void *context)
     (void)eventfd_write(((struct run *)context)->panicked_fd, 1);
 }
 
+static void disk_told(void *context, const char *text)
+{
+    (void)context;
+    (void)fprintf(stderr, "hawser-vmm: %s\n", text);
+}
+
 static int32_t alarm_due(int32_t fd, int32_t revents, void *data)
 {
     (void)fd;
@@ -163,7 +169,11 @@ static int32_t machine_ended(int32_t fd, int32_t revents, void *data)
     if (eventfd_read(fd, &count) < 0)
         return 0;
     tell_panic(run); /* before it may be too late */
-    if (run->end == VMM_MACHINE_BROKEN) {
+    if (run->end == VMM_MACHINE_DISK_LOST) {
+        (void)hw_error_set(run->error, HW_ERROR_FAILED, EIO, "VM", run->text,
+                           "check the disk, then start the VM again");
+        run_finish(run, RUN_DISK_LOST, run->text);
+    } else if (run->end == VMM_MACHINE_BROKEN) {
         (void)hw_error_set(run->error, HW_ERROR_FAILED, EIO, "VM", run->text,
                            "see the kernel's log");
         run_finish(run, RUN_BROKEN, run->text);
@@ -262,8 +272,20 @@ static int open_api(struct run *run)
     return rc;
 }
 
-static void run_all(struct run *run)
+static int open_disks(const struct hw_call *call, struct run *run)
 {
+    const int rc = run_disks_open(call, run->config.cpus, &run->disks, run->error);
+
+    run->config.disks = run->disks.links;
+    run->config.disk_count = run->disks.count;
+    run->config.disk_told = disk_told;
+    return rc;
+}
+
+static void run_all(const struct hw_call *call, struct run *run)
+{
+    if (open_disks(call, run) < 0) /* before SIGTERM has a loop to end: it may wait */
+        return;
     run->begun_ns = hw_clock_now_ns(hw_clock_boottime());
     run->kvm_fd = vmm_kvm_open(run->error);
     if (run->kvm_fd < 0 || make_loop(run) < 0 || open_api(run) < 0 || start(run) < 0)
@@ -288,6 +310,7 @@ static void end_all(struct run *run)
         qb_loop_destroy(run->loop);
     if (run->kvm_fd >= 0)
         (void)close(run->kvm_fd);
+    run_disks_close(&run->disks);
     free(run->kernel.bytes);
     free(run->initrd.bytes);
 }
@@ -300,7 +323,7 @@ int vmm_verb_run(struct hw_call *call)
 
     (void)signal(SIGPIPE, SIG_IGN);
     if (run_read_options(call, &run, &error) == 0 && run_read_files(call, &run, &error) == 0)
-        run_all(&run);
+        run_all(call, &run);
     end_all(&run);
     if (error.kind != HW_ERROR_NONE)
         status = hw_fail(call, &error);

@@ -113,7 +113,7 @@ int run_read_options(const struct hw_call *call, struct run *run, struct hw_erro
     run->reboots = !hw_option_given(call, "no-reboot");
     run->boot.name = kernel;
     run->boot.command = append != NULL ? append : "";
-    return 0;
+    return run_disks_check(call, error);
 }
 
 int run_read_files(const struct hw_call *call, struct run *run, struct hw_error *error)

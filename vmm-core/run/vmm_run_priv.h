@@ -15,6 +15,7 @@
 #include "vmm-core/run/vmm_api.h"
 #include "vmm-core/run/vmm_console.h"
 #include "vmm-core/run/vmm_machine.h"
+#include "vmm-core/run/vmm_run_disks.h"
 #include "vmm-core/run/vmm_words.h"
 
 /* Why hawser-vmm run ends: the name on the control socket, and the exit status. What is not here is
@@ -26,7 +27,8 @@
     X(PANIC, "panic", 11)        \
     X(QUIT, "quit", 12)          \
     X(SIGNAL, "signal", 12)      \
-    X(BROKEN, "broken", 13)
+    X(BROKEN, "broken", 13)      \
+    X(DISK_LOST, "disk-lost", 14)
 
 enum run_end {
 #define RUN_END_ENUM(name, word, status) RUN_##name,
@@ -51,6 +53,7 @@ struct file {
 struct run {
     struct vmm_machine_config config;
     struct vmm_pvh_boot boot;
+    struct run_disks disks;
     struct file kernel, initrd;
     bool serial, reboots;
     enum run_on_panic on_panic;
@@ -70,7 +73,7 @@ struct run {
     int ended_fd, panicked_fd;
     /* written once by a vCPU's thread, before ended_fd */
     enum vmm_machine_end end;
-    char text[128];
+    char text[512];
     struct hw_error *error;
     bool ends;
     enum run_end why; /* while it ends */

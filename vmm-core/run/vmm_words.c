@@ -14,6 +14,11 @@ static const struct hw_option run_options[] = {
       .help = "boot this kernel directly: a bzImage, or an ELF file with a PVH note" },
     { .name = "initrd", .argument = "FILE", .help = "its initial ramdisk" },
     { .name = "append", .argument = "TEXT", .help = "its command line" },
+    { .name = "disk",
+      .argument = "vhost:SOCKET",
+      .help = "a disk that a vhost-user-blk server, such as hawser-lun, serves at this socket; "
+              "the first one is the guest's first",
+      .repeats = true },
     { .name = "serial",
       .argument = "stdio|none",
       .help = "where the first serial port leads (none); on a terminal Ctrl-] ends the VM" },
@@ -50,8 +55,15 @@ static const struct hw_verb verbs[] = {
         .summary = "run a virtual machine",
         .text = "Makes a virtual machine of KVM and boots a kernel in it. So far it has memory, "
                 "processors, interrupt controllers, clocks, a serial port, a keyboard "
-                "controller, a PCI bus and ACPI, and no disk: it is the ground that the rest of "
-                "the machine will stand on.\n"
+                "controller, a PCI bus, ACPI, and virtio disks and entropy: it is the ground that "
+                "the rest of the machine will stand on.\n"
+                "\n"
+                "A disk is served by another process, which has to be there first: hawser-lun, or "
+                "qemu-storage-daemon (vhost-user-blk). One that is not ready yet is waited for. "
+                "When hawser-lun ends, or is killed, the guest waits, without any error, until it "
+                "is back: that is told on standard error, once each. A server that keeps no record "
+                "of its requests (INFLIGHT_SHMFD; qemu-storage-daemon) takes with it what it "
+                "knew of them when it ends; the VM then ends with exit status 14.\n"
                 "\n"
                 "It ends with SIGTERM or SIGINT, when it is told to quit, when the guest switches "
                 "itself off, or, with "
@@ -128,6 +140,7 @@ static const struct hw_exit_status exit_statuses[] = {
     { 11, "run: the guest's kernel panicked, with --on-panic end" },
     { 12, "run: it was told to quit, by an order, a signal or its terminal" },
     { 13, "run: KVM cannot go on with the guest" },
+    { 14, "run: a disk's server ended and kept no record of its requests" },
     { -1, NULL },
 };
 

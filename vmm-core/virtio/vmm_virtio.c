@@ -14,7 +14,10 @@
 
 uint64_t virtio_offered(const struct vmm_virtio *virtio)
 {
-    return virtio->kind->features | FEATURE_INDIRECT | FEATURE_VERSION_1 | FEATURE_RING_RESET;
+    const uint64_t features = virtio->kind->features | FEATURE_VERSION_1;
+
+    return virtio->kind->remote != NULL ? features
+                                        : features | FEATURE_INDIRECT | FEATURE_RING_RESET;
 }
 
 bool virtio_agrees(const struct vmm_virtio *virtio)
@@ -41,14 +44,37 @@ static void reset_device(struct vmm_virtio *virtio)
         virtio_queue_reset(virtio, &virtio->queues[i]);
 }
 
+void virtio_changed(const struct vmm_virtio *virtio)
+{
+    if (virtio->kind->remote != NULL)
+        virtio->kind->remote->changed(virtio->dev);
+}
+
+void vmm_virtio_reset_done(struct vmm_virtio *virtio)
+{
+    virtio->resetting = false;
+    reset_device(virtio);
+    virtio_update_pin(virtio);
+    virtio_changed(virtio);
+}
+
+static void begin_reset(struct vmm_virtio *virtio)
+{
+    if (virtio->kind->remote == NULL || virtio->kind->remote->reset(virtio->dev)) {
+        vmm_virtio_reset_done(virtio);
+        return;
+    }
+    virtio->resetting = true;
+    virtio_changed(virtio);
+}
+
 /* A driver only adds to its status (2.1.1), but for the reset. */
 void virtio_set_status(struct vmm_virtio *virtio, uint8_t value)
 {
     const uint8_t before = virtio->status;
 
     if (value == 0) {
-        reset_device(virtio);
-        virtio_update_pin(virtio);
+        begin_reset(virtio);
         return;
     }
     virtio->status |= value & (STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FAILED);
@@ -58,13 +84,15 @@ void virtio_set_status(struct vmm_virtio *virtio, uint8_t value)
         virtio->status |= STATUS_DRIVER_OK;
     if ((~before & virtio->status & STATUS_DRIVER_OK) != 0)
         virtio_serve_all(virtio);
+    virtio_changed(virtio);
 }
 
-void virtio_break(struct vmm_virtio *virtio)
+void vmm_virtio_break(struct vmm_virtio *virtio)
 {
     virtio->status |= STATUS_NEEDS_RESET;
     if ((virtio->status & STATUS_DRIVER_OK) != 0)
         virtio_interrupt(virtio, virtio->config_vector, ISR_CONFIG);
+    virtio_changed(virtio);
 }
 
 /* --- interrupts --- */
@@ -100,6 +128,7 @@ void vmm_virtio_configure(struct vmm_virtio *virtio, unsigned at, const void *by
 
 void vmm_virtio_reset(struct vmm_virtio *virtio)
 {
+    virtio->resetting = false;
     reset_device(virtio);
     virtio->generation = 0;
     vmm_pci_reset(&virtio->function);
@@ -131,6 +160,8 @@ static int make(struct vmm_virtio *virtio, struct vmm_pci *pci, unsigned slot,
     rc = virtio_pci_describe(virtio, &msix);
     if (rc < 0)
         return rc;
+    if (virtio->kind->remote != NULL)
+        vmm_msix_watch(virtio->msix, virtio->kind->remote->changed, virtio->dev);
     reset_device(virtio);
     rc = vmm_pci_add(pci, &virtio->function, slot, 0);
     if (rc < 0) {

@@ -8,6 +8,7 @@
 #ifndef VMM_VIRTIO_H
 #define VMM_VIRTIO_H
 
+#include "storage/vhost/vh_front.h"
 #include "storage/vhost/vh_mem.h"
 #include "storage/vhost/vh_ring.h"
 #include "vmm-core/machine/vmm_dev.h"
@@ -26,13 +27,26 @@ struct vmm_virtio;
 struct vmm_virtio_kind {
     uint16_t type;         /* device ID (virtio 1.2 5) */
     uint32_t class_code;   /* see struct vmm_pci_identity */
-    uint64_t features;     /* its own (bits 0 to 23, 50 and up) */
+    uint64_t features;     /* its own (bits 0 to 23, 50 and up); with `remote` all but VERSION_1 */
     unsigned queues;       /* 1 to VMM_VIRTIO_QUEUES */
     uint16_t queue_size;   /* the most, a power of two up to VH_QUEUE_SIZE_MAX */
     unsigned config_bytes; /* of its own configuration; 0 to VMM_VIRTIO_CONFIG_BYTES */
     /* There may be chains in `queue`: take them. Not all of a guest's forever: as many as the queue
      * holds in one call, for each new one is told of. */
     void (*serve)(void *dev, unsigned queue);
+    /* NULL: the device takes chains itself, with vmm_virtio_pop(). Else somebody outside does, who
+     * is given rings by vmm_virtio_ring(); `serve` passes calls on. */
+    const struct vmm_virtio_remote *remote;
+};
+
+/* A device whose rings are served outside is told more. Neither blocks. */
+struct vmm_virtio_remote {
+    /* The guest may have changed whether the rings are to be served (vmm_virtio_runs()), where it
+     * calls, or how it is interrupted. */
+    void (*changed)(void *dev);
+    /* The driver resets the device. True: nobody has the rings any more; false: somebody will give
+     * them up, and vmm_virtio_reset_done() follows. Until then nothing is written to the device. */
+    bool (*reset)(void *dev);
 };
 
 /*
@@ -52,6 +66,26 @@ void vmm_virtio_reset(struct vmm_virtio *virtio);
 void vmm_virtio_state(struct vmm_virtio *virtio, struct vmm_state *state);
 /* The vCPUs are about to run: every queue is served, for a call may have come before a save. */
 void vmm_virtio_resume(struct vmm_virtio *virtio);
+
+/* For a kind with `remote`: its driver is there, and the function may reach memory. */
+bool vmm_virtio_runs(const struct vmm_virtio *virtio);
+/* The ring of queue `i`, in addresses of this process, and at which index it goes on; descriptors
+ * for signals are the caller's. False: the driver has not enabled it. */
+bool vmm_virtio_ring(const struct vmm_virtio *virtio, unsigned i, struct vh_front_queue *ret_queue);
+/* It is given back, and goes on at this index. */
+void vmm_virtio_set_next(struct vmm_virtio *virtio, unsigned i, uint16_t next);
+/* The device is as no driver has touched it, from now on. */
+void vmm_virtio_reset_done(struct vmm_virtio *virtio);
+/* The device cannot go on; its driver is told (2.1.1, DEVICE_NEEDS_RESET). */
+void vmm_virtio_break(struct vmm_virtio *virtio);
+/* Chains of queue `i` were given back: interrupt the driver. */
+void vmm_virtio_call(struct vmm_virtio *virtio, unsigned i);
+/* The message of that interrupt, if it is one and would be sent now. */
+bool vmm_virtio_message(const struct vmm_virtio *virtio, unsigned i, uint64_t *ret_address,
+                        uint32_t *ret_data);
+/* Where the driver writes to call for queue `i`, 2 bytes of the guest's memory space; 0: nowhere.
+ */
+uint64_t vmm_virtio_notify_at(const struct vmm_virtio *virtio, unsigned i);
 
 /* The driver has agreed to this feature, and the device is in use. */
 bool vmm_virtio_has(const struct vmm_virtio *virtio, uint64_t feature);

@@ -135,7 +135,7 @@ static void write_queue(struct vmm_virtio *virtio, struct virtio_queue *queue, u
         break;
     case QUEUE_ENABLE:
         if (value == 1 && !queue->enabled && virtio_queue_enable(virtio, queue) < 0)
-            virtio_break(virtio);
+            vmm_virtio_break(virtio);
         break;
     case QUEUE_RESET:
         if (value == 1 && vmm_virtio_has(virtio, FEATURE_RING_RESET))
@@ -144,6 +144,8 @@ static void write_queue(struct vmm_virtio *virtio, struct virtio_queue *queue, u
     default:
         break;
     }
+    if (at == QUEUE_VECTOR || at == QUEUE_ENABLE)
+        virtio_changed(virtio);
 }
 
 static void write_16(struct vmm_virtio *virtio, unsigned at, uint16_t value)
@@ -170,6 +172,8 @@ static void write_32(struct vmm_virtio *virtio, unsigned at, uint32_t value)
 
 void virtio_common_write(struct vmm_virtio *virtio, unsigned at, unsigned bytes, uint64_t value)
 {
+    if (virtio->resetting)
+        return; /* a driver waits until it is done (2.1.2) */
     if (at >= QUEUE_ADDRESSES && at < QUEUE_NOTIFY_DATA)
         write_address(virtio, at, bytes, value);
     else if (bytes == 4)

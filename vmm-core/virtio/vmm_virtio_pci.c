@@ -7,8 +7,6 @@
 
 #include "vmm-core/virtio/vmm_virtio_priv.h"
 
-enum { PAGE_BYTES = 4096, BAR_BYTES = 4 * PAGE_BYTES };
-enum { COMMON_PAGE, ISR_PAGE, DEVICE_PAGE, NOTIFY_PAGE };
 /* struct virtio_pci_cap (4.1.4) and what follows it in two of its types */
 enum { CAPABILITY_ID = 9, CAPABILITY_BYTES = 16, MORE_BYTES = 4 };
 enum { CAP_LEN = 2, CAP_TYPE = 3, CAP_BAR = 4, CAP_OFFSET = 8, CAP_LENGTH = 12, CAP_MORE = 16 };
@@ -140,10 +138,23 @@ static void changed(void *dev, unsigned at, unsigned count)
     if (count == VMM_PCI_CONFIG_BYTES)
         return;
     virtio_update_pin(virtio);
+    virtio_changed(virtio);
     if (at <= VMM_PCI_COMMAND && at + count > VMM_PCI_COMMAND)
         virtio_serve_all(virtio); /* it may have become a bus master */
     if (is_data(virtio, at, count))
         write_through(virtio);
+}
+
+static void moved(void *dev)
+{
+    virtio_changed(dev);
+}
+
+uint64_t vmm_virtio_notify_at(const struct vmm_virtio *virtio, unsigned i)
+{
+    const uint64_t bar = vmm_pci_bar_at(&virtio->function, VMM_VIRTIO_BAR);
+
+    return bar == 0 ? 0 : bar + NOTIFY_PAGE * PAGE_BYTES + (uint64_t)i * NOTIFY_BYTES;
 }
 
 /* --- set up --- */
@@ -219,6 +230,7 @@ int virtio_pci_describe(struct vmm_virtio *virtio, struct vmm_dev *ret_msix)
         rc = vmm_msix_new(function, VMM_VIRTIO_MSIX_BAR, virtio->vectors, ret_msix, &virtio->msix);
     function->changed = changed;
     function->reading = reading;
+    function->moved = moved;
     function->dev = virtio;
     return rc;
 }

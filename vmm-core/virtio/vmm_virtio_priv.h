@@ -28,6 +28,9 @@ enum virtio_isr { ISR_QUEUE = 1, ISR_CONFIG = 2, ISR_ALL = 3 };
 #define FEATURE_RING_RESET (UINT64_C(1) << 40)
 
 enum { NO_VECTOR = 0xffff, QUEUE_PARTS = 3 };
+/* Of the BAR. */
+enum virtio_page { COMMON_PAGE, ISR_PAGE, DEVICE_PAGE, NOTIFY_PAGE };
+enum { PAGE_BYTES = 4096, BAR_BYTES = 4 * PAGE_BYTES };
 enum { COMMON_BYTES = 60, NOTIFY_BYTES = 4 /* of each queue */ };
 
 struct virtio_queue {
@@ -50,6 +53,7 @@ struct vmm_virtio {
     uint64_t driver_features;
     uint16_t config_vector, queue_select;
     uint8_t status, generation, isr;
+    bool resetting; /* somebody outside has the rings still */
     uint8_t config[VMM_VIRTIO_CONFIG_BYTES];
     struct virtio_queue *queues;
 };
@@ -60,8 +64,8 @@ uint64_t virtio_offered(const struct vmm_virtio *virtio);
 bool virtio_agrees(const struct vmm_virtio *virtio);
 /* The driver writes the device status. */
 void virtio_set_status(struct vmm_virtio *virtio, uint8_t value);
-/* Something is wrong for good (2.1.2). */
-void virtio_break(struct vmm_virtio *virtio);
+/* Something that a kind with `remote` has to know has changed. */
+void virtio_changed(const struct vmm_virtio *virtio);
 /* Tell the driver, by `vector` or the pin. */
 void virtio_interrupt(struct vmm_virtio *virtio, uint16_t vector, enum virtio_isr why);
 /* The pin shows what the interrupt status says. */

@@ -54,11 +54,15 @@ static void start(const struct vmm_virtio *virtio, struct virtio_queue *queue)
     queue->started = true;
 }
 
+bool vmm_virtio_runs(const struct vmm_virtio *virtio)
+{
+    return (virtio->status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) == STATUS_DRIVER_OK &&
+           !virtio->resetting && vmm_pci_may(&virtio->function, VMM_PCI_MASTER);
+}
+
 static bool may_serve(const struct vmm_virtio *virtio, unsigned i)
 {
-    return i < virtio->kind->queues && virtio->queues[i].enabled &&
-           (virtio->status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) == STATUS_DRIVER_OK &&
-           vmm_pci_may(&virtio->function, VMM_PCI_MASTER);
+    return i < virtio->kind->queues && virtio->queues[i].enabled && vmm_virtio_runs(virtio);
 }
 
 void virtio_serve(struct vmm_virtio *virtio, unsigned i)
@@ -85,7 +89,7 @@ bool vmm_virtio_pop(struct vmm_virtio *virtio, unsigned i, struct vh_chain *chai
     start(virtio, queue);
     rc = vh_ring_pop(&queue->ring, chain);
     if (rc == -EPROTO)
-        virtio_break(virtio);
+        vmm_virtio_break(virtio);
     if (rc == -EBADMSG)
         chain->out_count = chain->in_count = 0;
     return rc == 1 || rc == -EBADMSG;
@@ -108,4 +112,42 @@ void vmm_virtio_signal(struct vmm_virtio *virtio, unsigned i)
 
     if (vh_ring_wants_signal(&queue->ring))
         virtio_interrupt(virtio, queue->vector, ISR_QUEUE);
+}
+
+/* --- for a device whose rings are served outside --- */
+
+bool vmm_virtio_ring(const struct vmm_virtio *virtio, unsigned i, struct vh_front_queue *ret_queue)
+{
+    const struct virtio_queue *queue = &virtio->queues[i];
+
+    if (!queue->enabled)
+        return false;
+    *ret_queue = (struct vh_front_queue) { .size = queue->size,
+                                           .base = queue->next,
+                                           .desc_addr = (uintptr_t)queue->ring.desc,
+                                           .avail_addr = (uintptr_t)queue->ring.avail,
+                                           .used_addr = (uintptr_t)queue->ring.used,
+                                           .used_guest_addr = queue->parts[DEVICE_AREA],
+                                           .kick_fd = -1,
+                                           .call_fd = -1 };
+    return true;
+}
+
+void vmm_virtio_set_next(struct vmm_virtio *virtio, unsigned i, uint16_t next)
+{
+    virtio->queues[i].next = next;
+}
+
+void vmm_virtio_call(struct vmm_virtio *virtio, unsigned i)
+{
+    if (virtio->queues[i].enabled && !virtio->resetting)
+        virtio_interrupt(virtio, virtio->queues[i].vector, ISR_QUEUE);
+}
+
+bool vmm_virtio_message(const struct vmm_virtio *virtio, unsigned i, uint64_t *ret_address,
+                        uint32_t *ret_data)
+{
+    const uint16_t vector = virtio->queues[i].vector;
+
+    return vector != NO_VECTOR && vmm_msix_message(virtio->msix, vector, ret_address, ret_data);
 }
