@@ -8,6 +8,7 @@
 . /tests/owner.sh
 . /tests/migration.sh
 . /tests/vmm.sh
+. /tests/vmm-disk.sh
 
 # within SECONDS COMMAND...: repeats the command until it succeeds; fails when the time is up. (In a
 # shell of its own: the command may call it too.)
