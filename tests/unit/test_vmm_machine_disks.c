@@ -14,7 +14,9 @@
 #include "tests/unit/blk_world.h"
 #include "vmm-core/kvm/vmm_kvm.h"
 #include "vmm-core/machine/vmm_dev_ids.h"
+#include "vmm-core/run/vmm_machine_save.h"
 #include "vmm-core/save/vmm_save_tlv.h"
+#include "vmm-core/virtio/vmm_vhost_priv.h"
 
 enum { BYTES = 16 << 20, STATE_BYTES = 1 << 20, DISKS = 2 };
 
@@ -129,7 +131,63 @@ static void it_has_its_disks(void)
     free(state);
 }
 
+static bool all_log(void *context)
+{
+    (void)context;
+    return vmm_vhost_logging(links[0]) == 1 && vmm_vhost_logging(links[1]) == 1;
+}
+
+enum { WORDS = BYTES / 4096 / 64 };
+
+static unsigned count_words(uint64_t wanted)
+{
+    uint64_t bitmap[WORDS] = { 0 };
+    unsigned count = 0;
+
+    CU_ASSERT_EQUAL(vmm_machine_dirty(machine, bitmap), 0);
+    for (unsigned i = 0; i < WORDS; i++)
+        count += bitmap[i] == wanted;
+    return count;
+}
+
+/* What is written before the servers note it may be anywhere, and counts as written everywhere. */
+static void what_servers_write_is_dirty(void)
+{
+    int kvm_fd;
+
+    if (access("/dev/kvm", R_OK | W_OK) != 0) {
+        unit_skip("no /dev/kvm that may be opened");
+        return;
+    }
+    kvm_fd = vmm_kvm_open(NULL);
+    blk_server_begin(&server);
+    for (unsigned i = 0; i < DISKS; i++)
+        CU_ASSERT_EQUAL_FATAL(blk_open(&server.loop, server.path, 2, &links[i], NULL), 0);
+    make(kvm_fd, DISKS);
+    CU_ASSERT_EQUAL(vmm_machine_track(machine, true), 0);
+    CU_ASSERT_EQUAL(count_words(UINT64_MAX), WORDS); /* none notes anything yet */
+    CU_ASSERT_TRUE(watch_loop_until(&server.loop, all_log, NULL));
+    CU_ASSERT_EQUAL(count_words(UINT64_MAX), WORDS); /* until just now */
+    CU_ASSERT_EQUAL(count_words(0), WORDS);
+    ((uint64_t *)(void *)links[1]->log.bits)[3] = 5;
+    CU_ASSERT_EQUAL(count_words(5), 1);
+    CU_ASSERT_EQUAL(count_words(0), WORDS);
+    CU_ASSERT_EQUAL(vmm_machine_track(machine, false), 0);
+    CU_ASSERT_EQUAL(vmm_vhost_logging(links[0]), 0);
+    CU_ASSERT_EQUAL(vmm_machine_track(machine, true), 0);
+    CU_ASSERT_EQUAL(vmm_machine_track(machine, false), 0);
+    CU_ASSERT_EQUAL(vmm_vhost_log_begin(links[1], BYTES), 0); /* somebody else's */
+    CU_ASSERT_EQUAL(vmm_machine_track(machine, true), -EALREADY);
+    CU_ASSERT_EQUAL(vmm_vhost_logging(links[0]), 0);
+    end_machine();
+    for (unsigned i = 0; i < DISKS; i++)
+        vmm_vhost_close(links[i]);
+    blk_server_die(&server);
+    close(kvm_fd);
+}
+
 const struct unit_case unit_cases[] = {
+    { "what servers write is dirty", what_servers_write_is_dirty },
     { "it has its disks", it_has_its_disks },
     { 0 },
 };

@@ -87,3 +87,33 @@ int machine_add_disks(struct vmm_machine *machine)
         rc = add_disk(machine, i);
     return rc;
 }
+
+/* --- what their servers write --- */
+
+int machine_log_disks(struct vmm_machine *machine, bool on)
+{
+    const struct vmm_memory_range *last = &machine->memory.ranges[machine->memory.count - 1];
+    int rc = 0;
+
+    for (unsigned i = 0; on && rc == 0 && i < machine->config.disk_count; i++)
+        rc = vmm_vhost_log_begin(machine->config.disks[i], last->guest_at + last->bytes);
+    for (unsigned i = 0; (!on || rc < 0) && i < machine->config.disk_count; i++)
+        vmm_vhost_log_end(machine->config.disks[i]);
+    return rc;
+}
+
+bool machine_logs_disks(const struct vmm_machine *machine)
+{
+    for (unsigned i = 0; i < machine->config.disk_count; i++)
+        if (vmm_vhost_logging(machine->config.disks[i]) != 1)
+            return false;
+    return true;
+}
+
+void machine_take_disks(struct vmm_machine *machine, unsigned range, uint64_t *bitmap)
+{
+    const struct vmm_memory_range *of = &machine->memory.ranges[range];
+
+    for (unsigned i = 0; i < machine->config.disk_count; i++)
+        vmm_vhost_log_take(machine->config.disks[i], of->guest_at, of->bytes, bitmap);
+}

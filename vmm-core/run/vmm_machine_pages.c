@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -85,8 +86,14 @@ int vmm_machine_track(struct vmm_machine *machine, bool on)
     (void)pthread_mutex_lock(&machine->mutex);
     if (on)
         rc = open_log(machine);
-    else
+    if (on && rc == 0) {
+        rc = machine_log_disks(machine, true);
+        machine->unlogged = machine->config.disk_count > 0;
+    }
+    if (!on || rc < 0) {
+        (void)machine_log_disks(machine, false);
         vh_log_unmap(&machine->log);
+    }
     (void)pthread_mutex_unlock(&machine->mutex);
     return rc < 0 ? rc : vmm_kvm_log_dirty(machine->kvm, on);
 }
@@ -117,6 +124,20 @@ static void take_own(const struct vmm_machine *machine, unsigned range, uint64_t
     }
 }
 
+/* A disk's server begins to note what it writes some time after it was asked: all that was written
+ * before, and not noted, may be anywhere. */
+static void take_disks(struct vmm_machine *machine, uint64_t *bitmap)
+{
+    for (unsigned i = 0; i < machine->memory.count; i++)
+        machine_take_disks(machine, i,
+                           bitmap + machine->memory.ranges[i].file_offset_bytes /
+                                        VMM_SAVE_PAGE_BYTES / 64);
+    if (!machine->unlogged)
+        return;
+    memset(bitmap, UINT8_MAX, machine->memory.bytes / VMM_SAVE_PAGE_BYTES / 8);
+    machine->unlogged = !machine_logs_disks(machine);
+}
+
 int vmm_machine_dirty(struct vmm_machine *machine, uint64_t *bitmap)
 {
     int rc = 0;
@@ -129,6 +150,8 @@ int vmm_machine_dirty(struct vmm_machine *machine, uint64_t *bitmap)
     for (unsigned i = 0; machine->log.bits != NULL && i < machine->memory.count; i++)
         take_own(machine, i,
                  bitmap + machine->memory.ranges[i].file_offset_bytes / VMM_SAVE_PAGE_BYTES / 64);
+    if (machine->log.bits != NULL)
+        take_disks(machine, bitmap);
     (void)pthread_mutex_unlock(&machine->mutex);
     return rc;
 }

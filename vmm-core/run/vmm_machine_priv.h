@@ -30,6 +30,7 @@ struct vmm_machine {
     struct vmm_save_range pages[2]; /* of memory */
     int log_fd;                     /* of what devices write; -1: there was none yet */
     struct vh_log log;              /* under the mutex; no bits: nothing is noted */
+    bool unlogged;                  /* since the last look a disk may have written unnoted */
     struct vmm_kvm *kvm;
     struct vmm_vcpu *vcpus[VMM_MACHINE_CPUS];
     unsigned vcpu_count;
@@ -67,6 +68,13 @@ int machine_add_virtio(struct vmm_machine *machine);
 void machine_divide_pages(struct vmm_machine *machine);
 /* And its disks. 0 or -errno. */
 int machine_add_disks(struct vmm_machine *machine);
+/* Their servers are to note what they write, or no more. 0; -ENOTSUP: one cannot; or -errno: then
+ * none notes anything. With the lock held, as the next two. */
+int machine_log_disks(struct vmm_machine *machine, bool on);
+/* All of them do so by now. */
+bool machine_logs_disks(const struct vmm_machine *machine);
+/* Add what was noted of one range of memory to `bitmap`, and take it as seen. */
+void machine_take_disks(struct vmm_machine *machine, unsigned range, uint64_t *bitmap);
 /* The ACPI tables into its memory, for a boot without firmware. 0 or -errno. */
 int machine_place_tables(struct vmm_machine *machine, uint64_t *ret_rsdp_at);
 
