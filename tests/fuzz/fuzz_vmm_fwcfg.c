@@ -32,7 +32,7 @@ static void *memory_at(void *context, uint64_t guest_at, uint64_t bytes, bool wr
 static void begin(struct machine *machine)
 {
     const struct vmm_fwcfg_platform platform = {
-        .low_bytes = 1 << 30, .cpus = 2, .boot_order = "/pci@i0cf8\n", .console_port = 0x3f8
+        .low_bytes = 1 << 30, .cpus = 2, .boot_wait_ms = 1000, .console_port = 0x3f8
     };
     const struct vmm_fwcfg_boot boot = {
         .kernel = "kernel", .kernel_bytes = 6, .initrd = "initrd", .initrd_bytes = 6, .command = ""
@@ -44,6 +44,7 @@ static void begin(struct machine *machine)
     machine->bus = vmm_bus_new();
     fuzz_require(vmm_fwcfg_new(machine->bus, &dma, &machine->dev, &fwcfg) == 0 &&
                  vmm_fwcfg_describe(fwcfg, &platform) == 0 &&
+                 vmm_fwcfg_offer_boot_order(fwcfg, "/pci@i0cf8\n") == 0 &&
                  vmm_fwcfg_lend_boot(fwcfg, &boot) == 0);
 }
 

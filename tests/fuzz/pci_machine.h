@@ -17,7 +17,7 @@
 enum { CARDS = 2, DEVICES = 3 + CARDS, GSIS = 16, VECTORS = 9 };
 enum { FIRST_SLOT = 2, MSIX_BAR = 1 };
 
-/* A card has ports, vectors, memory of 64 bits, and memory of 32. */
+/* A card has ports, vectors, memory of 64 bits, memory of 32, and a ROM. */
 struct card {
     struct vmm_pci_function function;
     struct vmm_msix *msix;
@@ -117,7 +117,8 @@ static inline void add_card(struct world *world, unsigned i)
         vmm_pci_add_bar(function, 0, VMM_PCI_BAR_IO, 64, &card_ops, card) == 0 &&
         vmm_msix_new(function, MSIX_BAR, VECTORS, &world->devices[3 + i], &card->msix) == 0 &&
         vmm_pci_add_bar(function, 2, VMM_PCI_BAR_MEMORY64, 1 << 20, &card_ops, card) == 0 &&
-        vmm_pci_add_bar(function, 4, VMM_PCI_BAR_MEMORY, 16, &card_ops, card) == 0);
+        vmm_pci_add_bar(function, 4, VMM_PCI_BAR_MEMORY, 16, &card_ops, card) == 0 &&
+        vmm_pci_add_rom(function, 1 << 16, &card_ops, card) == 0);
     function->changed = card_changed;
     function->dev = card;
     fuzz_require(vmm_pci_add(world->pci, function, FIRST_SLOT + i, i) == 0);

@@ -177,10 +177,12 @@ static void firmware_is_told_of_the_machine(void)
         .high_bytes = UINT64_C(0x140000000),
         .cpus = 4,
         .uuid = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 },
-        .boot_order = "/pci@i0cf8/scsi@3/disk@0,0\n",
+        .boot_menu = true,
+        .boot_wait_ms = 0x12345,
         .console_port = 0x3f8,
         .panic_port = 0x505,
     };
+    static const char order[] = "/pci@i0cf8/scsi@3/disk@0,0\n";
     static const char map[] = "\0\0\0\0\0\0\0\0\0\0\0\xc0\0\0\0\0\1\0\0\0"
                               "\0\0\0\0\1\0\0\0\0\0\0\x40\1\0\0\0\1\0\0\0";
     uint32_t bytes = 0;
@@ -192,10 +194,15 @@ static void firmware_is_told_of_the_machine(void)
     CU_ASSERT_TRUE(holds(4, "\1\0", 2));
     CU_ASSERT_TRUE(holds(5, "\4\0", 2));
     CU_ASSERT_TRUE(holds(0x0f, "\4\0", 2));
-    CU_ASSERT_TRUE(holds(0x0e, "\0\0", 2));
+    CU_ASSERT_TRUE(holds(0x0e, "\1\0", 2));
     CU_ASSERT_TRUE(holds(find_file("etc/e820", &bytes), map, 40));
     CU_ASSERT_EQUAL(bytes, 40);
-    CU_ASSERT_TRUE(holds(find_file("bootorder", &bytes), platform.boot_order, 28));
+    CU_ASSERT_TRUE(holds(find_file("etc/boot-fail-wait", &bytes), "\x45\x23\1\0", 4));
+    CU_ASSERT_EQUAL(bytes, 4);
+    CU_ASSERT_EQUAL(vmm_fwcfg_offer_boot_order(w.fwcfg, ""), 0);
+    CU_ASSERT_EQUAL(find_file("bootorder", &bytes), 0);
+    CU_ASSERT_EQUAL(vmm_fwcfg_offer_boot_order(w.fwcfg, order), 0);
+    CU_ASSERT_TRUE(holds(find_file("bootorder", &bytes), order, 28));
     CU_ASSERT_EQUAL(bytes, 28);
     CU_ASSERT_TRUE(holds(find_file("etc/sercon-port", &bytes), "\xf8\x03", 2));
     CU_ASSERT_TRUE(holds(find_file("etc/pvpanic-port", &bytes), "\x05\x05", 2));
@@ -213,7 +220,8 @@ static void a_small_machine(void)
     CU_ASSERT_TRUE(
         holds(find_file("etc/e820", &bytes), "\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\1\0\0\0", 20));
     CU_ASSERT_EQUAL(bytes, 20);
-    CU_ASSERT_EQUAL(find_file("bootorder", &bytes), 0);
+    CU_ASSERT_TRUE(holds(0x0e, "\0\0", 2));
+    CU_ASSERT_EQUAL(find_file("etc/boot-fail-wait", &bytes), 0);
     CU_ASSERT_EQUAL(find_file("etc/sercon-port", &bytes), 0);
     end();
 }
@@ -268,7 +276,7 @@ static int make_all(void)
 {
     const struct vmm_fwcfg_platform platform = { .low_bytes = 1 << 24,
                                                  .cpus = 1,
-                                                 .boot_order = "x",
+                                                 .boot_wait_ms = 1,
                                                  .console_port = 0x3f8,
                                                  .panic_port = 0x505 };
     const struct vmm_fwcfg_boot boot = {

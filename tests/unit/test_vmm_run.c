@@ -58,7 +58,10 @@ static void refused(const char *const *words, int status, const char *part)
 static void refuses_wrong_words(void)
 {
     refused(WORDS("run", "--kernel", "/dev/null"), 2, "--no-state: is missing");
-    refused(WORDS("run", "--no-state"), 2, "--kernel: is missing");
+    refused(WORDS("run", "--no-state", "--append", "quiet"), 2, "--kernel: is missing");
+    refused(WORDS("run", "--no-state", "--initrd", "i"), 2, "--kernel: is missing");
+    refused(WORDS("run", "--no-state", "--kernel", "k", "--boot", "net"), 2, "without firmware");
+    refused(WORDS("run", "--no-state", "--firmware", "f", "--boot", "floppy"), 2, "--boot");
     refused(WORDS("run", "--no-state", "--kernel", "k", "--memory", "1M"), 2, "memory");
     refused(WORDS("run", "--no-state", "--kernel", "k", "--memory", "lots"), 2, "memory");
     refused(WORDS("run", "--no-state", "--kernel", "k", "--cpus", "0"), 2, "cpus");
@@ -103,6 +106,9 @@ static void refuses_wrong_files(void)
     refused(WORDS("run", "--no-state", "--kernel", "/proc"), 3, "/proc: is no file");
     refused(WORDS("run", "--no-state", "--kernel", "/proc/self/exe", "--initrd", "/nowhere/i"), 1,
             "/nowhere/i: cannot be read");
+    refused(WORDS("run", "--no-state", "--firmware", "/nowhere/bios"), 1,
+            "/nowhere/bios: cannot be read");
+    refused(WORDS("run", "--no-state", "--firmware", "/proc/self/exe"), 3, "is no firmware");
 }
 
 const struct unit_case unit_cases[] = {

@@ -101,29 +101,6 @@ static int ask_host(struct vmm_kvm *kvm)
     return 0;
 }
 
-static int set_slot(const struct vmm_kvm *kvm, unsigned i, bool log)
-{
-    const struct vmm_memory_range *range = &kvm->memory->ranges[i];
-    const struct kvm_userspace_memory_region slot = {
-        .slot = i,
-        .flags = log ? KVM_MEM_LOG_DIRTY_PAGES : 0,
-        .guest_phys_addr = range->guest_at,
-        .memory_size = range->bytes,
-        .userspace_addr = (uintptr_t)range->address,
-    };
-
-    return ioctl(kvm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0 ? -errno : 0;
-}
-
-static int set_slots(const struct vmm_kvm *kvm, bool log)
-{
-    int rc = 0;
-
-    for (unsigned i = 0; rc == 0 && i < kvm->memory->count; i++)
-        rc = set_slot(kvm, i, log);
-    return rc;
-}
-
 /* A vCPU's vector registers have to fit the saved state. */
 static int check_xsave(struct vmm_kvm *kvm, struct hw_error *error)
 {
@@ -153,7 +130,7 @@ static int make(struct vmm_kvm *kvm, struct hw_error *error)
     if (ioctl(kvm->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0 ||
         ioctl(kvm->vm_fd, KVM_CREATE_PIT2, &pit) < 0)
         return fail(error, "interrupt controllers and timer cannot be made");
-    if (set_slots(kvm, false) < 0)
+    if (kvm_slots_begin(kvm) < 0)
         return fail(error, "guest memory is refused");
     bytes = ioctl(kvm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
     if (bytes < 0)
@@ -176,6 +153,7 @@ int vmm_kvm_new(int kvm_fd, const struct vmm_memory *memory, struct vmm_kvm **re
     kvm->kvm_fd = kvm_fd;
     kvm->vm_fd = -1;
     kvm->memory = memory;
+    (void)pthread_mutex_init(&kvm->slots.mutex, NULL);
     rc = make(kvm, error);
     if (rc < 0) {
         vmm_kvm_free(kvm);
@@ -191,6 +169,7 @@ void vmm_kvm_free(struct vmm_kvm *kvm)
         return;
     if (kvm->vm_fd >= 0)
         (void)close(kvm->vm_fd);
+    (void)pthread_mutex_destroy(&kvm->slots.mutex);
     free(kvm->cpuid);
     free(kvm->msrs);
     free(kvm);
@@ -224,16 +203,4 @@ unsigned vmm_kvm_msrs(const struct vmm_kvm *kvm, const uint32_t **ret_indices)
 {
     *ret_indices = kvm->msrs->indices;
     return kvm->msrs->nmsrs;
-}
-
-int vmm_kvm_log_dirty(struct vmm_kvm *kvm, bool on)
-{
-    return set_slots(kvm, on);
-}
-
-int vmm_kvm_dirty(const struct vmm_kvm *kvm, unsigned range, uint64_t *bits)
-{
-    const struct kvm_dirty_log log = { .slot = range, .dirty_bitmap = bits };
-
-    return ioctl(kvm->vm_fd, KVM_GET_DIRTY_LOG, &log) < 0 ? -errno : 0;
 }

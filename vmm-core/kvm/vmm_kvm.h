@@ -55,7 +55,7 @@ int vmm_kvm_log_dirty(struct vmm_kvm *kvm, bool on);
  * `bits`, which has room for a multiple of 64; they count as clean from now on (KVM_GET_DIRTY_LOG).
  * 0 or -errno.
  */
-int vmm_kvm_dirty(const struct vmm_kvm *kvm, unsigned range, uint64_t *bits);
+int vmm_kvm_dirty(struct vmm_kvm *kvm, unsigned range, uint64_t *bits);
 
 /* How far a loaded guest's time stamp counters have to be moved (vmm_kvm_give()). */
 struct vmm_kvm_shift {

@@ -8,6 +8,7 @@
 #include <linux/kvm.h>
 
 #include "vmm-core/kvm/vmm_kvm.h"
+#include "vmm-core/kvm/vmm_kvm_slots_priv.h"
 #include "vmm-core/kvm/vmm_vcpu_image.h"
 
 /* A message that an eventfd sends. */
@@ -23,6 +24,7 @@ struct vmm_kvm {
     int kvm_fd; /* the caller's */
     int vm_fd;
     const struct vmm_memory *memory;
+    struct kvm_slots slots;
     size_t run_bytes;          /* of a vCPU's shared page */
     size_t xsave_bytes;        /* of KVM_GET_XSAVE2; 4096 without it */
     struct kvm_cpuid2 *cpuid;  /* what this host can offer a guest */

@@ -12,6 +12,8 @@ enum vmm_dev_id {
     VMM_DEV_CMOS = 3,
     VMM_DEV_PORTS = 4,
     VMM_DEV_FWCFG = 5,
+    VMM_DEV_FIRMWARE = 6,
+    VMM_DEV_PCI_ROM = 7,
     VMM_DEV_PCI = 16,
     VMM_DEV_PIIX3 = 17,
     VMM_DEV_PM = 18,

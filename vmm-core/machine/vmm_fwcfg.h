@@ -69,15 +69,17 @@ int vmm_fwcfg_lend(struct vmm_fwcfg *fwcfg, uint16_t key, const void *bytes, siz
 struct vmm_fwcfg_platform {
     uint64_t low_bytes, high_bytes; /* of memory, below and from 4 GiB */
     uint16_t cpus;
-    uint8_t uuid[16];       /* in the order that SMBIOS has */
-    const char *boot_order; /* OpenFirmware paths of devices, one a line; NULL: none */
-    uint16_t console_port;  /* of the serial port that is the console; 0: none */
-    uint16_t panic_port;    /* of pvpanic; 0: none */
+    uint8_t uuid[16];      /* in the order that SMBIOS has */
+    bool boot_menu;        /* offer to choose what to boot from, for some seconds */
+    uint32_t boot_wait_ms; /* before it begins anew, when nothing can be booted from */
+    uint16_t console_port; /* of the serial port that is the console; 0: none */
+    uint16_t panic_port;   /* of pvpanic; 0: none */
 };
 
-/* Add all of that: numbers, and files "etc/e820", "bootorder", "etc/sercon-port" and others. Errors
- * as above. */
+/* Add all of that: numbers, and files "etc/e820", "etc/sercon-port" and others. Errors as above. */
 int vmm_fwcfg_describe(struct vmm_fwcfg *fwcfg, const struct vmm_fwcfg_platform *platform);
+/* What to boot from, in this order: text of vmm_boot_order(); nothing for "". Errors as above. */
+int vmm_fwcfg_offer_boot_order(struct vmm_fwcfg *fwcfg, const char *order);
 
 /* What firmware boots directly. */
 struct vmm_fwcfg_boot {

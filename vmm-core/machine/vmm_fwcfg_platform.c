@@ -27,11 +27,13 @@ static int add_number(struct vmm_fwcfg *fwcfg, uint16_t key, uint64_t value, siz
 }
 
 /* A file that holds a number; none if it is 0. */
-static int add_port(struct vmm_fwcfg *fwcfg, const char *name, uint16_t port)
+static int add_file(struct vmm_fwcfg *fwcfg, const char *name, uint32_t value, size_t bytes)
 {
-    const uint8_t number[] = { (uint8_t)port, (uint8_t)(port >> 8) };
+    uint8_t number[4];
+    struct hw_writer writer = hw_writer_over(number, sizeof(number));
 
-    return port == 0 ? 0 : vmm_fwcfg_add_file(fwcfg, name, number, sizeof(number));
+    hw_write_le32(&writer, value);
+    return value == 0 ? 0 : vmm_fwcfg_add_file(fwcfg, name, number, bytes);
 }
 
 /* As int 15h, E820h has it (ACPI 6.5, 15.1). */
@@ -65,24 +67,29 @@ static int add_numbers(struct vmm_fwcfg *fwcfg, const struct vmm_fwcfg_platform 
     if (rc == 0)
         rc = add_number(fwcfg, VMM_FWCFG_MAX_CPUS, platform->cpus, 2);
     if (rc == 0)
-        rc = add_number(fwcfg, VMM_FWCFG_BOOT_MENU, 0, 2);
+        rc = add_number(fwcfg, VMM_FWCFG_BOOT_MENU, platform->boot_menu, 2);
     return rc;
 }
 
 int vmm_fwcfg_describe(struct vmm_fwcfg *fwcfg, const struct vmm_fwcfg_platform *platform)
 {
-    const char *order = platform->boot_order;
     int rc = add_numbers(fwcfg, platform);
 
     if (rc == 0)
         rc = add_map(fwcfg, platform->low_bytes, platform->high_bytes);
-    if (rc == 0 && order != NULL) /* with its end: firmware takes it as a string */
-        rc = vmm_fwcfg_add_file(fwcfg, "bootorder", order, strlen(order) + 1);
     if (rc == 0)
-        rc = add_port(fwcfg, "etc/sercon-port", platform->console_port);
+        rc = add_file(fwcfg, "etc/sercon-port", platform->console_port, 2);
     if (rc == 0)
-        rc = add_port(fwcfg, "etc/pvpanic-port", platform->panic_port);
+        rc = add_file(fwcfg, "etc/pvpanic-port", platform->panic_port, 2);
+    if (rc == 0)
+        rc = add_file(fwcfg, "etc/boot-fail-wait", platform->boot_wait_ms, 4);
     return rc;
+}
+
+/* With its end: firmware takes it as a string. */
+int vmm_fwcfg_offer_boot_order(struct vmm_fwcfg *fwcfg, const char *order)
+{
+    return order[0] == '\0' ? 0 : vmm_fwcfg_add_file(fwcfg, "bootorder", order, strlen(order) + 1);
 }
 
 /* How much of a bzImage is its setup code; 0: it is none. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The bus: its ports, which pin leads where, and the host bridge (Intel 82441FX data sheet, 440FX
- * PCIset). Memory behind the bridge's attribute registers is RAM whatever they say.
+ * The bus: its ports (Intel 82441FX data sheet, 440FX PCIset), and which pin leads where.
  */
 #include "config.h"
 
@@ -21,18 +20,6 @@ enum { FIRST_PORT = 0xcf8, PORT_COUNT = 8, RESET_OFFSET = 1, DATA_OFFSET = 4, DW
 
 /* 82371SB, RC, reset control: RCPU resets when it rises, SRST says how; there is one kind here */
 enum { RESET_CPU = 4, RESET_KEPT = 6 };
-
-/* the host bridge's own: PAM, attributes of 0C0000h to 0FFFFFh; SMRAM, system management RAM */
-enum { PAM = 0x59, PAM_END = 0x60, SMRAM = 0x72, SMRAM_AT_RESET = 2 };
-
-static const struct vmm_pci_identity host_identity = {
-    .vendor = 0x8086,
-    .device = 0x1237,
-    .subsystem_vendor = 0x1af4,
-    .subsystem = 0x1100, /* by which SeaBIOS knows that fw_cfg is there */
-    .class_code = 0x060000,
-    .revision = 2,
-};
 
 /* --- interrupts --- */
 
@@ -198,18 +185,6 @@ static const struct vmm_dev_ops dev_ops = {
     .fini = pci_fini,
 };
 
-static void begin_host(struct vmm_pci_function *host)
-{
-    vmm_pci_begin(host, &host_identity);
-    /* 82441FX, PCICMD: memory and master are always on */
-    host->config[VMM_PCI_COMMAND] = VMM_PCI_MEMORY | VMM_PCI_MASTER;
-    host->writable[VMM_PCI_COMMAND] = VMM_PCI_PARITY;
-    host->writable[VMM_PCI_COMMAND + 1] = VMM_PCI_SERR >> 8;
-    memset(host->writable + PAM, 0xff, PAM_END - PAM);
-    host->writable[SMRAM] = 0xff;
-    host->config[SMRAM] = SMRAM_AT_RESET;
-}
-
 int vmm_pci_new(struct vmm_bus *bus, const struct vmm_pci_callbacks *callbacks,
                 struct vmm_dev *ret_dev, struct vmm_pci **ret_pci)
 {
@@ -225,7 +200,7 @@ int vmm_pci_new(struct vmm_bus *bus, const struct vmm_pci_callbacks *callbacks,
         free(pci);
         return rc;
     }
-    begin_host(&pci->host);
+    pci_begin_host(pci);
     (void)vmm_pci_add(pci, &pci->host, 0, 0); /* it has no windows, and an empty bus takes it */
     *ret_dev = (struct vmm_dev) { .ops = &dev_ops, .dev = pci };
     *ret_pci = pci;

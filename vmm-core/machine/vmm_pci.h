@@ -14,7 +14,7 @@
 enum {
     VMM_PCI_CONFIG_BYTES = 256,
     VMM_PCI_BARS = 6,
-    VMM_PCI_WINDOWS = 7, /* the BARs, and one whose place the device says */
+    VMM_PCI_WINDOWS = 8, /* the BARs, one whose place the device says, and the expansion ROM */
     VMM_PCI_SLOTS = 32,
     VMM_PCI_SLOT_FUNCTIONS = 8,
     VMM_PCI_PIRQS = 4,
@@ -35,6 +35,7 @@ enum vmm_pci_register {
     VMM_PCI_BAR0 = 0x10,
     VMM_PCI_SUBSYSTEM_VENDOR = 0x2c,
     VMM_PCI_SUBSYSTEM = 0x2e,
+    VMM_PCI_ROM = 0x30, /* base address of the expansion ROM */
     VMM_PCI_CAPABILITIES = 0x34,
     VMM_PCI_INTERRUPT_LINE = 0x3c,
     VMM_PCI_INTERRUPT_PIN = 0x3d,
@@ -130,6 +131,14 @@ int vmm_pci_new(struct vmm_bus *bus, const struct vmm_pci_callbacks *callbacks,
 void vmm_pci_set_router(struct vmm_pci *pci,
                         void (*set_pirq)(void *context, unsigned pirq, bool active), void *context);
 
+/* Memory from C0000h to FFFFFh, 16 KiB each, and what the guest may have of it (82441FX, PAM): what
+ * is not switched on goes to where the bus is, and the firmware's ROM. */
+enum { VMM_PCI_SHADOW_SEGMENTS = 16, VMM_PCI_SHADOW_READ = 1, VMM_PCI_SHADOW_WRITE = 2 };
+/* `set` is told of each segment now, and when it changes. Never blocks. NULL: nobody. */
+void vmm_pci_set_shadow(struct vmm_pci *pci,
+                        void (*set)(void *context, unsigned segment, unsigned attributes),
+                        void *context);
+
 /* --- a function, before it is on the bus --- */
 
 /* Begin anew: the header as `identity` says, nothing else. */
@@ -145,6 +154,10 @@ int vmm_pci_add_bar(struct vmm_pci_function *function, unsigned i, unsigned type
 /* Likewise a range that the device places itself: vmm_pci_move_window(). One of them. */
 void vmm_pci_add_window(struct vmm_pci_function *function, enum vmm_space space, uint64_t bytes,
                         const struct vmm_range_ops *ops, void *dev);
+/* Likewise the expansion ROM, a power of two from 2 KiB to 16 MiB (6.2.5.2); see vmm_pci_rom.h.
+ * -EINVAL: another size, or there is one. */
+int vmm_pci_add_rom(struct vmm_pci_function *function, uint32_t bytes,
+                    const struct vmm_range_ops *ops, void *dev);
 /*
  * A capability of `count` bytes; the first is `id`, the second the bus's (PCI 3.0, 6.7). Returns
  * where it is, a multiple of 4, or -ENOSPC.

@@ -19,8 +19,13 @@ struct vmm_pci {
     uint32_t address;      /* CF8h */
     uint8_t reset_control; /* CF9h */
     unsigned pirqs;        /* bit for each, as the router was told last */
+    void (*set_shadow)(void *context, unsigned segment, unsigned attributes);
+    void *shadow_context;
+    uint8_t shadow[VMM_PCI_SHADOW_SEGMENTS]; /* as it was told last */
 };
 
+/* The host bridge, before it is on the bus. */
+void pci_begin_host(struct vmm_pci *pci);
 /* Tell the router, after a pin or its owner has changed. */
 void pci_update_pirqs(struct vmm_pci *pci);
 /* Put the windows where they belong, after the function's registers have changed. */

@@ -11,24 +11,31 @@
 
 #include "vmm-core/machine/vmm_pci_priv.h"
 
-enum { BAR_BYTES = 4, OWN_WINDOW = VMM_PCI_BARS, IO_TYPE_BITS = 3, MEMORY_TYPE_BITS = 15 };
+enum { BAR_BYTES = 4, IO_TYPE_BITS = 3, MEMORY_TYPE_BITS = 15 };
+enum { OWN_WINDOW = VMM_PCI_BARS, ROM_WINDOW };
+enum { ROM_ENABLE = 1, ROM_MIN_BYTES = 2048, ROM_MAX_BYTES = 1 << 24 };
 enum { MEMORY_MIN_BYTES = 16, IO_MIN_BYTES = 4, IO_MAX_BYTES = 256 };
 #define MEMORY_MAX_BYTES   UINT64_C(0x80000000)
 #define MEMORY64_MAX_BYTES UINT64_C(0x8000000000000000)
 
 /* --- set up --- */
 
-static uint32_t get_bar(const struct vmm_pci_function *function, unsigned i)
+static uint32_t get_register(const struct vmm_pci_function *function, unsigned offset)
 {
-    const uint8_t *at = function->config + VMM_PCI_BAR0 + (size_t)i * BAR_BYTES;
+    const uint8_t *at = function->config + offset;
 
     return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
-static void make_writable(struct vmm_pci_function *function, unsigned i, uint32_t bits)
+static uint32_t get_bar(const struct vmm_pci_function *function, unsigned i)
+{
+    return get_register(function, VMM_PCI_BAR0 + i * BAR_BYTES);
+}
+
+static void make_writable(struct vmm_pci_function *function, unsigned offset, uint32_t bits)
 {
     for (unsigned byte = 0; byte < BAR_BYTES; byte++)
-        function->writable[VMM_PCI_BAR0 + i * BAR_BYTES + byte] = (uint8_t)(bits >> (byte * 8));
+        function->writable[offset + byte] = (uint8_t)(bits >> (byte * 8));
 }
 
 /* Nobody's yet, nor the high half of one. */
@@ -63,9 +70,21 @@ int vmm_pci_add_bar(struct vmm_pci_function *function, unsigned i, unsigned type
         .space = io ? VMM_PORTS : VMM_MMIO, .bytes = bytes, .ops = ops, .dev = dev
     };
     function->config[VMM_PCI_BAR0 + i * BAR_BYTES] = (uint8_t)type;
-    make_writable(function, i, (uint32_t) ~(bytes - 1));
+    make_writable(function, VMM_PCI_BAR0 + i * BAR_BYTES, (uint32_t) ~(bytes - 1));
     if (wide)
-        make_writable(function, i + 1, (uint32_t)(~(bytes - 1) >> 32));
+        make_writable(function, VMM_PCI_BAR0 + (i + 1) * BAR_BYTES, (uint32_t)(~(bytes - 1) >> 32));
+    return 0;
+}
+
+int vmm_pci_add_rom(struct vmm_pci_function *function, uint32_t bytes,
+                    const struct vmm_range_ops *ops, void *dev)
+{
+    if (bytes < ROM_MIN_BYTES || bytes > ROM_MAX_BYTES || (bytes & (bytes - 1)) != 0 ||
+        function->windows[ROM_WINDOW].bytes != 0)
+        return -EINVAL;
+    function->windows[ROM_WINDOW] =
+        (struct vmm_pci_window) { .space = VMM_MMIO, .bytes = bytes, .ops = ops, .dev = dev };
+    make_writable(function, VMM_PCI_ROM, ~(bytes - 1) | ROM_ENABLE);
     return 0;
 }
 
@@ -112,11 +131,29 @@ static uint64_t bar_wants(const struct vmm_pci_function *function, unsigned i)
     return last == UINT32_MAX || last == UINT64_MAX ? 0 : at;
 }
 
+/* Likewise: the ROM has a switch of its own beside that of memory. */
+static uint64_t rom_wants(const struct vmm_pci_function *function)
+{
+    const struct vmm_pci_window *rom = &function->windows[ROM_WINDOW];
+    const uint32_t value = get_register(function, VMM_PCI_ROM);
+    const uint32_t at = value & ~(uint32_t)(rom->bytes - 1);
+
+    if ((value & ROM_ENABLE) == 0 || !vmm_pci_may(function, VMM_PCI_MEMORY))
+        return 0;
+    return at + (uint32_t)(rom->bytes - 1) == UINT32_MAX ? 0 : at;
+}
+
+static uint64_t wants(const struct vmm_pci_function *function, unsigned i)
+{
+    if (i == OWN_WINDOW)
+        return function->windows[i].wanted;
+    return i == ROM_WINDOW ? rom_wants(function) : bar_wants(function, i);
+}
+
 static bool anything_moves(const struct vmm_pci_function *function)
 {
-    for (unsigned i = 0; i < VMM_PCI_BARS; i++)
-        if (function->windows[i].bytes != 0 &&
-            function->windows[i].wanted != bar_wants(function, i))
+    for (unsigned i = 0; i < VMM_PCI_WINDOWS; i++)
+        if (function->windows[i].bytes != 0 && function->windows[i].wanted != wants(function, i))
             return true;
     return false;
 }
@@ -139,8 +176,7 @@ static void map(struct vmm_pci_function *function)
 
         if (window->bytes == 0)
             continue;
-        if (i != OWN_WINDOW)
-            window->wanted = bar_wants(function, i);
+        window->wanted = wants(function, i);
         window->mapped =
             window->wanted != 0 && vmm_bus_add(function->pci->bus, window->space, window->wanted,
                                                window->bytes, window->ops, window->dev) == 0;

@@ -135,9 +135,13 @@ static int make(struct vmm_machine *machine, int kvm_fd, struct hw_error *error)
     machine->bus = vmm_bus_new();
     rc = machine->bus == NULL ? -ENOMEM : vmm_alarms_new(&machine->alarms);
     if (rc == 0)
+        rc = machine_add_rom(machine);
+    if (rc == 0)
         rc = machine_add_platform(machine);
     if (rc == 0)
         rc = machine_add_pci(machine);
+    if (rc == 0)
+        rc = machine_offer_boot(machine);
     if (rc == 0)
         rc = machine_add_virtio(machine);
     if (rc == 0)
@@ -188,6 +192,7 @@ void vmm_machine_free(struct vmm_machine *machine)
     vmm_alarms_free(machine->alarms);
     vmm_bus_free(machine->bus);
     vmm_kvm_free(machine->kvm);
+    free(machine->rom);
     vmm_memory_free(&machine->memory);
     (void)pthread_mutex_destroy(&machine->mutex);
     free(machine);

@@ -22,7 +22,22 @@ enum { VMM_MACHINE_CPUS = 16, VMM_MACHINE_DISKS = 16 };
 struct vmm_machine;
 struct vmm_vhost;
 
+/* What boots the guest when no kernel is placed in its memory. */
+struct vmm_machine_firmware {
+    const void *image; /* vmm_firmware_is() */
+    size_t bytes;
+    bool network_first; /* before disks */
+    bool menu;          /* the firmware offers to choose */
+    /* A line that the firmware says about itself. Any thread, with the machine's lock held: it must
+     * not call the machine. Never blocks for long. May be NULL. */
+    void (*line)(void *context, const char *text);
+    void *context;
+};
+
 struct vmm_machine_config {
+    /* The caller's, and lives as long; NULL: none, see vmm_machine_boot_pvh(). */
+    const struct vmm_machine_firmware *firmware;
+
     uint64_t memory_bytes;           /* see vmm_memory_new() */
     unsigned cpus;                   /* 1 to VMM_MACHINE_CPUS */
     struct vmm_cmos_battery battery; /* see vmm_machine_keep(); all 0: none */

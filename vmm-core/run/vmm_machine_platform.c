@@ -16,6 +16,7 @@
 
 enum { UART_PORT = 0x3f8, PVPANIC_PORT = 0x505, FWCFG_PORT = 0x510 };
 enum { KEYBOARD_GSI = 1, UART_GSI = 4, CLOCK_GSI = 8 };
+enum { BOOT_WAIT_MS = 10000 }; /* a disk or a network may be late */
 #define SECOND INT64_C(1000000000)
 
 void machine_set_line(void *context, unsigned number, bool high)
@@ -109,11 +110,14 @@ static int add_cmos(struct vmm_machine *machine)
 {
     const struct vmm_line line = line_of(machine, CLOCK_GSI);
     const struct vmm_cmos_clock clock = { wall_ns, wake_clock_at, machine };
+    const struct vmm_machine_firmware *firmware = machine->config.firmware;
+    const bool network_first = firmware != NULL && firmware->network_first;
     const struct vmm_cmos_config config = {
         .low_bytes = low_bytes(machine),
         .high_bytes = high_bytes(machine),
         .cpus = machine->config.cpus,
-        .boot = { VMM_CMOS_BOOT_DISK, VMM_CMOS_BOOT_NETWORK },
+        .boot = { network_first ? VMM_CMOS_BOOT_NETWORK : VMM_CMOS_BOOT_DISK,
+                  network_first ? VMM_CMOS_BOOT_DISK : VMM_CMOS_BOOT_NETWORK },
         .battery = &machine->config.battery,
     };
     int rc =
@@ -140,11 +144,13 @@ static void guest_event(void *context, unsigned events)
         machine->callbacks.panicked(machine->callbacks.context);
 }
 
-/* There is no firmware yet that speaks. */
 static void firmware_line(void *context, const char *text)
 {
-    (void)context;
-    (void)text;
+    const struct vmm_machine *machine = context;
+    const struct vmm_machine_firmware *firmware = machine->config.firmware;
+
+    if (firmware != NULL && firmware->line != NULL)
+        firmware->line(firmware->context, text);
 }
 
 static int add_ports(struct vmm_machine *machine)
@@ -203,18 +209,19 @@ static int add_fwcfg(struct vmm_machine *machine)
         .cpus = (uint16_t)machine->config.cpus,
         .console_port = UART_PORT,
         .panic_port = PVPANIC_PORT,
+        .boot_menu = machine->config.firmware != NULL && machine->config.firmware->menu,
+        .boot_wait_ms = BOOT_WAIT_MS,
     };
     struct vmm_acpi_tables tables;
-    struct vmm_fwcfg *fwcfg;
-    int rc =
-        machine_added(machine, vmm_fwcfg_new(machine->bus, &dma, machine_place(machine), &fwcfg));
+    int rc = machine_added(
+        machine, vmm_fwcfg_new(machine->bus, &dma, machine_place(machine), &machine->fwcfg));
 
     if (rc == 0)
-        rc = vmm_fwcfg_describe(fwcfg, &platform);
+        rc = vmm_fwcfg_describe(machine->fwcfg, &platform);
     if (rc < 0)
         return rc;
     make_tables(machine, &tables);
-    return vmm_acpi_offer(&tables, fwcfg);
+    return vmm_acpi_offer(&tables, machine->fwcfg);
 }
 
 int machine_add_platform(struct vmm_machine *machine)

@@ -13,6 +13,7 @@
 #include "vmm-core/machine/vmm_bus.h"
 #include "vmm-core/machine/vmm_cmos.h"
 #include "vmm-core/machine/vmm_dev.h"
+#include "vmm-core/machine/vmm_fwcfg.h"
 #include "vmm-core/machine/vmm_pci.h"
 #include "vmm-core/machine/vmm_piix3.h"
 #include "vmm-core/machine/vmm_pm.h"
@@ -38,8 +39,11 @@ struct vmm_machine {
     struct vmm_bus *bus;
     struct vmm_dev devices[MACHINE_DEVICES];
     unsigned device_count;
+    uint8_t *rom;                            /* of firmware; NULL: none */
+    uint8_t shadow[VMM_PCI_SHADOW_SEGMENTS]; /* what the guest may do there, with firmware */
     struct vmm_uart *uart;
     struct vmm_cmos *cmos;
+    struct vmm_fwcfg *fwcfg;
     struct vmm_alarms *alarms;
     unsigned clock_alarm; /* of cmos */
     struct vmm_pci *pci;
@@ -58,7 +62,11 @@ void machine_set_line(void *context, unsigned number, bool high);
 /* The place for one more device; and it is there, if `rc` is 0. Returns that. */
 struct vmm_dev *machine_place(struct vmm_machine *machine);
 int machine_added(struct vmm_machine *machine, int rc);
-/* While it is made, with memory, KVM and bus: its devices at fixed ports. 0 or -errno. */
+/* While it is made, with memory, KVM and bus: its firmware, if it has one; with its PCI bus, what
+ * that boots from. 0 or -errno. */
+int machine_add_rom(struct vmm_machine *machine);
+int machine_offer_boot(struct vmm_machine *machine); /* likewise */
+/* Its devices at fixed ports. 0 or -errno. */
 int machine_add_platform(struct vmm_machine *machine);
 /* Behind them, for the guest can move what is on it (vmm_pci_new()): the PCI bus. 0 or -errno. */
 int machine_add_pci(struct vmm_machine *machine);

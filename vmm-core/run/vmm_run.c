@@ -75,13 +75,19 @@ static int32_t alarm_due(int32_t fd, int32_t revents, void *data)
     return 0;
 }
 
+/* Firmware begins by itself. */
+static int begin(struct run *run)
+{
+    return run->boot.name == NULL ? 0 : vmm_machine_boot_pvh(run->machine, &run->boot, run->error);
+}
+
 static int start(struct run *run)
 {
     const struct vmm_machine_callbacks callbacks = { put, was_read, ended, panicked, run };
     int rc = vmm_machine_new(run->kvm_fd, &run->config, &callbacks, &run->machine, run->error);
 
     if (rc == 0)
-        rc = vmm_machine_boot_pvh(run->machine, &run->boot, run->error);
+        rc = begin(run);
     if (rc == 0)
         rc = qb_loop_poll_add(run->loop, QB_LOOP_MED, vmm_machine_alarm_fd(run->machine), POLLIN,
                               run, alarm_due);
@@ -302,6 +308,7 @@ static void end_all(struct run *run)
         stop(run);
     vmm_api_free(run->api);
     vmm_console_free(run->console);
+    firmware_file_close(&run->firmware);
     if (run->ended_fd >= 0)
         (void)close(run->ended_fd);
     if (run->panicked_fd >= 0)
@@ -318,7 +325,9 @@ static void end_all(struct run *run)
 int vmm_verb_run(struct hw_call *call)
 {
     struct hw_error error = { 0 };
-    struct run run = { .kvm_fd = -1, .ended_fd = -1, .panicked_fd = -1, .error = &error };
+    struct run run = {
+        .firmware.log_fd = -1, .kvm_fd = -1, .ended_fd = -1, .panicked_fd = -1, .error = &error
+    };
     int status = 0;
 
     (void)signal(SIGPIPE, SIG_IGN);

@@ -100,9 +100,8 @@ int run_read_options(const struct hw_call *call, struct run *run, struct hw_erro
     if (!hw_option_given(call, "no-state"))
         return usage(error, "--no-state", "is missing: this version cannot save a VM yet",
                      "give it, if the VM's memory may be lost");
-    if (kernel == NULL)
-        return usage(error, "--kernel", "is missing: there is no firmware yet",
-                     "name a kernel: a bzImage, or a vmlinux with CONFIG_PVH");
+    if (firmware_file_check(call, kernel != NULL, &run->firmware, error) < 0)
+        return -EINVAL;
     if (serial != NULL && strcmp(serial, "stdio") != 0 && strcmp(serial, "none") != 0)
         return usage(error, "--serial", "is neither stdio nor none", "give one of them");
     if (api != NULL && hw_parse_socket(api, "--api", &run->api_path, error) < 0)
@@ -119,8 +118,13 @@ int run_read_options(const struct hw_call *call, struct run *run, struct hw_erro
 int run_read_files(const struct hw_call *call, struct run *run, struct hw_error *error)
 {
     const char *initrd = hw_option_value(call, "initrd", 0);
-    int rc = read_file(run->boot.name, &run->kernel, error);
+    const char *name = run->boot.name != NULL ? run->boot.name : run->firmware.name;
+    int rc = read_file(name, &run->kernel, error);
 
+    if (rc == 0 && run->boot.name == NULL) {
+        run->config.firmware = &run->firmware.machine;
+        return firmware_file_open(&run->firmware, run->kernel.bytes, run->kernel.count, error);
+    }
     if (rc == 0 && initrd != NULL)
         rc = read_file(initrd, &run->initrd, error);
     run->boot.kernel = run->kernel.bytes;

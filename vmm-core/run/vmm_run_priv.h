@@ -14,6 +14,7 @@
 
 #include "vmm-core/run/vmm_api.h"
 #include "vmm-core/run/vmm_console.h"
+#include "vmm-core/run/vmm_firmware_file.h"
 #include "vmm-core/run/vmm_machine.h"
 #include "vmm-core/run/vmm_run_disks.h"
 #include "vmm-core/run/vmm_words.h"
@@ -56,6 +57,7 @@ struct run {
     struct run_disks disks;
     struct file kernel, initrd;
     bool serial, reboots;
+    struct firmware_file firmware; /* its file takes the kernel's place */
     enum run_on_panic on_panic;
     const char *api_path; /* NULL: no control socket */
     int kvm_fd;

@@ -9,6 +9,17 @@
 static const struct hw_option run_options[] = {
     { .name = "memory", .argument = "SIZE", .help = "the guest's memory, 16M to 64G (128M)" },
     { .name = "cpus", .argument = "N", .help = "the guest's processors, 1 to 16 (1)" },
+    { .name = "firmware",
+      .argument = "FILE",
+      .help = "boot by this firmware (SeaBIOS, where the distribution has it)" },
+    { .name = "boot",
+      .argument = "disk|net|menu",
+      .help = "what the firmware tries first (disk); menu: it waits some seconds for Esc, and then "
+              "offers what there is" },
+    { .name = "firmware-log",
+      .argument = "FILE",
+      .help = "where what the firmware says about itself is added, at most 64 KiB a boot and 1 MiB "
+              "in all" },
     { .name = "kernel",
       .argument = "FILE",
       .help = "boot this kernel directly: a bzImage, or an ELF file with a PVH note" },
@@ -53,7 +64,8 @@ static const struct hw_verb verbs[] = {
     {
         .path = "run",
         .summary = "run a virtual machine",
-        .text = "Makes a virtual machine of KVM and boots a kernel in it. So far it has memory, "
+        .text = "Makes a virtual machine of KVM and boots it by firmware or, with --kernel, a "
+                "kernel directly. So far it has memory, "
                 "processors, interrupt controllers, clocks, a serial port, a keyboard "
                 "controller, a PCI bus, ACPI, and virtio disks and entropy: it is the ground that "
                 "the rest of the machine will stand on.\n"
@@ -64,6 +76,11 @@ static const struct hw_verb verbs[] = {
                 "is back: that is told on standard error, once each. A server that keeps no record "
                 "of its requests (INFLIGHT_SHMFD; qemu-storage-daemon) takes with it what it "
                 "knew of them when it ends; the VM then ends with exit status 14.\n"
+                "\n"
+                "The firmware is SeaBIOS, unchanged. It has its console on the serial port, tries "
+                "disks and network in order, and begins anew after 10 seconds where it finds "
+                "nothing to boot. --kernel takes a file as it is installed (a bzImage, entered in "
+                "64 bits) or an ELF file with a PVH note.\n"
                 "\n"
                 "It ends with SIGTERM or SIGINT, when it is told to quit, when the guest switches "
                 "itself off, or, with "
