@@ -11,8 +11,8 @@ fi
 [ -r /usr/share/seabios/bios-256k.bin ] || tap_skip_all "SeaBIOS is not installed"
 VMM=$HW_TOP_BUILDDIR/vmm-core/run/hawser-vmm
 work=$(mktemp -d) || exit 1
-PID=
-trap 'kill $PID 2>/dev/null; rm -rf "$work"' EXIT
+PID='' LUN=''
+trap 'kill $PID $LUN 2>/dev/null; rm -rf "$work"' EXIT
 
 # vmm WORDS...: takes the place of its shell
 vmm()
@@ -20,16 +20,26 @@ vmm()
     exec "$VMM" run --serial stdio --no-state "$@"
 }
 
-# until_out TEXT: it is in the output
-until_out()
+# wait_until COMMAND...
+wait_until()
 {
     local tries
     for ((tries = 0; tries < 3000; tries++)); do
-        grep -aqs -- "$1" "$work/out" && return 0
-        kill -0 "$PID" 2>/dev/null || return 1
+        "$@" && return 0
         sleep 0.02
     done
     return 1
+}
+
+# until_out TEXT: it is in the output, or nothing comes any more
+until_out()
+{
+    wait_until said_or_gone "$1" && grep -aqs -- "$1" "$work/out"
+}
+
+said_or_gone()
+{
+    grep -aqs -- "$1" "$work/out" || ! kill -0 "$PID" 2>/dev/null
 }
 
 # begins WORDS...: in the background, with descriptor 9 for its input
@@ -81,6 +91,22 @@ printf '\033' >&9
 tap_check "and shows it" until_out 'Select boot device'
 ends
 tap_is "it ends with SIGTERM" "$STATUS" 12
+
+cp "$HW_TOP_BUILDDIR/tests/guest/bootdisk.img" "$work/disk"
+chmod 666 "$work/disk"
+chmod 755 "$work"
+"$HW_TOP_BUILDDIR/storage/serve/hawser-lun" --lun "file:$work/disk,socket=$work/disk.sock" \
+    --control "unix:$work/disk.control" >"$work/lun" 2>&1 &
+LUN=$!
+wait_until test -S "$work/disk.sock" || tap_comment "$(cat "$work/lun")"
+out=$( (vmm --memory 32M --disk "vhost:$work/disk.sock" --firmware-log "$work/disk.log" </dev/null) | tr -d '\r')
+tap_is "it boots from a disk, again after a reset, and what is written there is kept" \
+    "$(grep -a '^boot [01]' <<<"$out")" "boot 0: the disk says hello
+boot 1: the disk says hello"
+tap_check "the first disk is the first to be tried" grep -aqF '1: /pci@i0cf8/scsi@3/disk@0,0' "$work/disk.log"
+kill "$LUN"
+wait "$LUN"
+LUN=
 
 head -c 262144 /dev/zero >"$work/none"
 out=$( (vmm --firmware "$work/none" 2>&1) )

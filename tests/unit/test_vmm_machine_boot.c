@@ -8,12 +8,14 @@
 
 #include "vmm-core/run/vmm_machine.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tests/unit/bzimage_image.h"
+#include "tests/unit/fail_alloc.h"
 #include "tests/unit/unit.h"
 #include "vmm-core/kvm/vmm_kvm.h"
 
@@ -107,7 +109,7 @@ static void panicked(void *context)
     (void)context;
 }
 
-static void begin(struct world *world, const struct vmm_machine_firmware *firmware)
+static int make(struct world *world, const struct vmm_machine_firmware *firmware)
 {
     const struct vmm_machine_config config = { .memory_bytes = BYTES,
                                                .cpus = 1,
@@ -115,12 +117,16 @@ static void begin(struct world *world, const struct vmm_machine_firmware *firmwa
     const struct vmm_machine_callbacks callbacks = { console, console_read, ended, panicked,
                                                      world };
 
+    return vmm_machine_new(world->kvm_fd, &config, &callbacks, &world->machine, NULL);
+}
+
+static void begin(struct world *world, const struct vmm_machine_firmware *firmware)
+{
     memset(world, 0, sizeof(*world));
     (void)pthread_mutex_init(&world->mutex, NULL);
     (void)pthread_cond_init(&world->changed, NULL);
     world->kvm_fd = vmm_kvm_open(NULL);
-    CU_ASSERT_EQUAL_FATAL(
-        vmm_machine_new(world->kvm_fd, &config, &callbacks, &world->machine, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(make(world, firmware), 0);
 }
 
 static void end(struct world *world)
@@ -248,9 +254,34 @@ static void what_has_firmware_wants_it(void)
     free((void *)(uintptr_t)firmware.image);
 }
 
+/* Nor is it half made, when memory runs out or the image is none. */
+static void firmware_without_memory(void)
+{
+    struct vmm_machine_firmware firmware = { .image = image_of('r'), .bytes = IMAGE_BYTES };
+    struct world world = { .kvm_fd = have_kvm() ? vmm_kvm_open(NULL) : -1 };
+    bool failed = true;
+
+    for (unsigned n = 0; world.kvm_fd >= 0 && failed; n++) {
+        int rc;
+
+        fail_alloc_arm(n);
+        rc = make(&world, &firmware);
+        failed = fail_alloc_disarm();
+        CU_ASSERT_EQUAL(rc, failed ? -ENOMEM : 0);
+    }
+    if (world.kvm_fd >= 0) {
+        vmm_machine_free(world.machine);
+        firmware.bytes--;
+        CU_ASSERT_EQUAL(make(&world, &firmware), -EINVAL);
+        close(world.kvm_fd);
+    }
+    free((void *)(uintptr_t)firmware.image);
+}
+
 const struct unit_case unit_cases[] = {
     { "firmware sees what it switches, and moves", firmware_sees_what_it_switches },
     { "what has firmware wants it", what_has_firmware_wants_it },
+    { "firmware without memory", firmware_without_memory },
     { "a bzImage boots in 64 bits", a_bzimage_boots },
     { 0 },
 };

@@ -8,8 +8,6 @@
 #include "vmm-core/run/vmm_machine_priv.h"
 #include "vmm-core/virtio/vmm_virtio_blk.h"
 
-enum { FIRST_SLOT = 3 }; /* up to 18; the entropy device's is above them */
-
 static int kick(void *context, int fd, uint64_t at, bool on)
 {
     return vmm_kvm_kick(((struct vmm_machine *)context)->kvm, fd, at, on);
@@ -69,8 +67,8 @@ static int add_disk(struct vmm_machine *machine, unsigned i)
     int rc = vmm_alarms_watch(machine->alarms, vmm_vhost_fd(link), service, link);
 
     if (rc == 0)
-        rc = vmm_virtio_blk_new(machine->pci, FIRST_SLOT + i, link, machine->rings, &memory, &wires,
-                                &callbacks, &blk, &msix);
+        rc = vmm_virtio_blk_new(machine->pci, MACHINE_DISK_SLOT + i, link, machine->rings, &memory,
+                                &wires, &callbacks, &blk, &msix);
     if (rc < 0)
         return rc;
     *machine_place(machine) = blk;

@@ -17,6 +17,7 @@
 enum { PAGE = 4096, SEGMENTS_BYTES = VMM_KVM_SEGMENTS * VMM_KVM_SEGMENT_BYTES };
 _Static_assert((int)VMM_KVM_ROM_BYTES == (int)VMM_FIRMWARE_BYTES, "one ROM");
 _Static_assert((int)VMM_KVM_SEGMENTS == (int)VMM_PCI_SHADOW_SEGMENTS, "the same segments");
+_Static_assert((int)VMM_MACHINE_DISKS <= (int)VMM_BOOT_DEVICES, "all of them");
 #define ROM_AT (UINT64_C(0x100000000) - VMM_KVM_ROM_BYTES)
 
 /* --- what KVM has no memory for --- */
@@ -99,14 +100,16 @@ int machine_add_rom(struct vmm_machine *machine)
 
 int machine_offer_boot(struct vmm_machine *machine)
 {
-    const struct vmm_machine_firmware *firmware = machine->config.firmware;
+    const struct vmm_machine_config *config = &machine->config;
     struct vmm_boot_device devices[VMM_BOOT_DEVICES];
     char order[VMM_BOOT_ORDER_BYTES];
-    const unsigned count = 0;
+    unsigned count = 0;
 
-    if (firmware == NULL)
+    if (config->firmware == NULL)
         return 0;
     vmm_pci_set_shadow(machine->pci, set_shadow, machine);
-    (void)vmm_boot_order(devices, count, firmware->network_first, order);
+    for (unsigned i = 0; i < config->disk_count; i++)
+        devices[count++] = (struct vmm_boot_device) { .slot = MACHINE_DISK_SLOT + i };
+    (void)vmm_boot_order(devices, count, config->firmware->network_first, order);
     return vmm_fwcfg_offer_boot_order(machine->fwcfg, order);
 }

@@ -66,6 +66,8 @@ int machine_added(struct vmm_machine *machine, int rc);
  * that boots from. 0 or -errno. */
 int machine_add_rom(struct vmm_machine *machine);
 int machine_offer_boot(struct vmm_machine *machine); /* likewise */
+/* Where its disks are on that bus: from this slot on, up to 18. */
+enum { MACHINE_DISK_SLOT = 3 };
 /* Its devices at fixed ports. 0 or -errno. */
 int machine_add_platform(struct vmm_machine *machine);
 /* Behind them, for the guest can move what is on it (vmm_pci_new()): the PCI bus. 0 or -errno. */

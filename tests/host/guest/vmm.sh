@@ -40,3 +40,23 @@ vmm_powerdown()
     tr -d '\r' </run/vmm.serial | grep '^@'
     return $vmm_status
 }
+
+# vmm_disk NAME: a copy of the tree's disk of that name, served by hawser-lun
+vmm_disk()
+{
+    cp "/mnt/$1.img" "/run/$1.img" && chmod 666 "/run/$1.img" || return 1
+    hawser-lun --lun "file:/run/$1.img,socket=/run/$1.sock" --control "unix:/run/$1.control" \
+        >"/run/$1.log" 2>&1 3>&- &
+    within 30 test -S "/run/$1.sock" || ! cat "/run/$1.log"
+}
+
+# vmm_firmware [OPTION...]: a guest that firmware boots, from its start to its end, but for two
+# minutes; prints what it wrote
+vmm_firmware()
+{
+    timeout 120 hawser-vmm run --firmware /mnt/bios --serial stdio --no-state "$@" \
+        </dev/null >/run/vmm.serial 2>/run/vmm.log
+    vmm_status=$?
+    tr -d '\r' </run/vmm.serial
+    return $vmm_status
+}
