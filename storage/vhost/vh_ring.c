@@ -175,6 +175,12 @@ int vh_ring_pop(struct vh_ring *ring, struct vh_chain *chain)
     return take(ring, head, chain);
 }
 
+void vh_ring_unpop(struct vh_ring *ring, unsigned count)
+{
+    ring->last_avail = (uint16_t)(ring->last_avail - count);
+    ring->in_use -= count;
+}
+
 bool vh_ring_has_more(const struct vh_ring *ring)
 {
     return ring->again_at < ring->again_count ||
@@ -224,13 +230,12 @@ bool vh_ring_wants_signal(struct vh_ring *ring)
 
 void vh_ring_want_kicks(struct vh_ring *ring, bool wanted)
 {
-    uint8_t *event = ring->used + USED_RING + sizeof(struct vh_used_elem) * ring->size;
+    const size_t event = USED_RING + sizeof(struct vh_used_elem) * ring->size;
 
-    if (ring->event_idx) {
-        if (wanted)
-            store16(event, ring->last_avail);
-    } else {
+    if (!ring->event_idx)
         store16(ring->used, wanted ? 0 : VH_USED_F_NO_NOTIFY);
-    }
+    else if (wanted)
+        store16(ring->used + event, ring->last_avail);
+    log_used(ring, ring->event_idx ? event : 0, 2);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }

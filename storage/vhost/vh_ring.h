@@ -63,6 +63,9 @@ void vh_ring_start(struct vh_ring *ring, uint16_t base);
  * its head is in `chain`, to be pushed back with 0 bytes; -EPROTO: the ring is broken, for good.
  */
 int vh_ring_pop(struct vh_ring *ring, struct vh_chain *chain);
+/* The last `count` chains that were taken, none of them given back: as if they had not been. For a
+ * ring without an in-flight region. */
+void vh_ring_unpop(struct vh_ring *ring, unsigned count);
 /* Would vh_ring_pop() find something? */
 bool vh_ring_has_more(const struct vh_ring *ring);
 /* Give a chain back with so many bytes written to its `in` part. */

@@ -256,7 +256,8 @@ static void start(struct world *world, unsigned slot, unsigned queues)
     const uint64_t bar = BARS + (slot - 1) * BAR_SPAN;
 
     vmm_bus_write(world->bus, VMM_MMIO, bar + 20, 1, 3);
-    vmm_bus_write(world->bus, VMM_MMIO, bar + 12, 4, FEATURE_INDIRECT);
+    vmm_bus_write(world->bus, VMM_MMIO, bar + 12, 4,
+                  FEATURE_INDIRECT | (slot == CARD_SLOT ? VMM_VIRTIO_EVENT_IDX : 0));
     vmm_bus_write(world->bus, VMM_MMIO, bar + 8, 4, 1);
     vmm_bus_write(world->bus, VMM_MMIO, bar + 12, 4,
                   (FEATURE_VERSION_1 | FEATURE_RING_RESET) >> 32);

@@ -24,7 +24,7 @@ struct world {
     struct vh_mem *mem;
     struct vmm_virtio *card;
     struct vh_chain chain;
-    unsigned pirqs;
+    unsigned pirqs, configured;
     uint8_t entropy; /* how much there is */
 };
 
@@ -88,6 +88,10 @@ static inline void serve(void *dev, unsigned queue)
     for (unsigned n = 0; n < CARD_SIZE && vmm_virtio_pop(world->card, queue, chain); n++) {
         uint32_t written = 0;
 
+        if (world->entropy % 8 == 7) {
+            vmm_virtio_unpop(world->card, queue, 1); /* no time */
+            return;
+        }
         fuzz_require(chain->out_count + chain->in_count <= VH_SEGMENTS);
         for (unsigned i = 0; i < chain->out_count + chain->in_count; i++)
             check_piece(world, &chain->pieces[i]);
@@ -100,12 +104,21 @@ static inline void serve(void *dev, unsigned queue)
     }
 }
 
+/* The card is told of what is written to its configuration, and of nothing else. */
+static inline void configured(void *dev)
+{
+    ((struct world *)dev)->configured++;
+}
+
 static const struct vmm_virtio_kind card_kind = { .type = 9,
-                                                  .features = 3,
+                                                  .features = 3 | VMM_VIRTIO_EVENT_IDX,
                                                   .queues = CARD_QUEUES,
                                                   .queue_size = CARD_SIZE,
                                                   .config_bytes = CARD_CONFIG_BYTES,
-                                                  .serve = serve };
+                                                  .serve = serve,
+                                                  .writable_at = 4,
+                                                  .writable_bytes = 4,
+                                                  .configured = configured };
 
 /* All of it, as after power-on. */
 static inline void begin(struct world *world)

@@ -16,7 +16,9 @@ linux_disk()
     local root=$HOSTS_DIR/linux
     mkdir -p "$root"/{bin,dev,proc,sys} "$HOSTS_DIR/tree"
     (cd "$root" && cpio -id --quiet 'lib/modules/*/modules.*' 'lib/modules/*/virtio/*' \
-        'lib/modules/*/virtio-rng.ko' 'lib/modules/*/button.ko' 'lib/modules/*/evdev.ko' <"$HOSTS_IMAGE/base.cpio")
+        'lib/modules/*/virtio-rng.ko' 'lib/modules/*/button.ko' 'lib/modules/*/evdev.ko' \
+        'lib/modules/*/virtio_console.ko' 'lib/modules/*/virtio_net.ko' \
+        'lib/modules/*/*failover.ko' <"$HOSTS_IMAGE/base.cpio")
     cp "$(command -v busybox)" "$root/bin/"
     cp "$HOSTS_HERE/guest/vmm-init" "$root/init"
     (cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$HOSTS_DIR/tree/initrd"
@@ -30,7 +32,7 @@ linux_disk()
 ending()
 {
     if [ "$tap_failed" -gt 0 ]; then
-        host_run m 30 'for log in /run/vmm.log /run/vmm.serial; do echo "$log:"; tail -n 20 $log; done'
+        host_run m 30 'for log in /run/vmm.log /run/vmm.serial /run/vmm.console; do echo "$log:"; tail -n 20 $log; done'
         tap_comment "$HOST_OUTPUT"
     fi
     tap_done
@@ -50,13 +52,17 @@ host_ready m
 host_run m 60 vmm_ready
 tap_is "the host has KVM" "$?" 0
 [ "$tap_failed" -eq 0 ] || ending
-host_run m 240 'vmm_linux --cpus 2'
+host_run m 30 vmm_network
+host_run m 240 'vmm_linux --cpus 2 --balloon 8M --net tap=tap0,mac=52:54:00:12:34:56'
 status=$?
 said=$HOST_OUTPUT
 tap_is "Linux finds its PCI functions by configuration mechanism 1" "$(grep -E '^@(pci|ports)' <<<"$said")" \
     "@pci 0000:00:00.0 0x8086 0x1237 0x060000
 @pci 0000:00:01.0 0x8086 0x7000 0x060100
 @pci 0000:00:01.3 0x8086 0x7113 0x068000
+@pci 0000:00:13.0 0x1af4 0x1041 0x020000
+@pci 0000:00:1c.0 0x1af4 0x1045 0x00ff00
+@pci 0000:00:1d.0 0x1af4 0x1043 0x078000
 @pci 0000:00:1e.0 0x1af4 0x1044 0x00ff00
 @ports 0cf8-0cff"
 tap_is "both processors" "$(grep '^@cpus' <<<"$said")" "@cpus 2"
@@ -68,6 +74,20 @@ tap_is "and what else its ACPI tables name" "$(grep '^@acpi' <<<"$said")" "@acpi
 @acpi QEMU0002 1"
 tap_is "its driver gets entropy from it, by its vector" "$(grep '^@entropy' <<<"$said")" \
     "@entropy virtio_rng.0 64 MSI"
+tap_is "its virtio console works both ways" "$(grep '^@console' <<<"$said")" "@console hello, hvc0"
+tap_is "and loses nothing" "$(grep '^@numbers' <<<"$said")" "@numbers $(seq -s ' ' 1 2000)"
+tap_is "its network device has its address, and its cable is plugged in" "$(grep '^@net' <<<"$said")" \
+    "@net 52:54:00:12:34:56 1"
+tap_is "it reaches the host" "$(grep '^@ping' <<<"$said")" "@ping 5"
+sum=$(seq 1 200000 | md5sum)
+tap_is "fetches a file by TCP" "$(grep '^@fetched' <<<"$said")" "@fetched $sum"
+tap_is "in large segments" "$(grep '^@segments' <<<"$said")" "@segments 1"
+host_run m 30 'within 10 test -s /run/vmm.sent; cat /run/vmm.sent'
+tap_is "and sends one" "$HOST_OUTPUT" "$sum"
+tap_is "it gives up memory when it is asked to" "$(grep '^@balloon' <<<"$said")" "@balloon 2048"
+host_run m 30 'sort -n /run/vmm.memory | tail -n 1; tail -n 1 /run/vmm.memory'
+tap_check "and the host has what it does not use" \
+    between "$(sed -n 2p <<<"$HOST_OUTPUT")" "$(($(sed -n 1p <<<"$HOST_OUTPUT") - 48 * 1024))" 196608
 tap_is "without a complaint" "$(grep '^@complaints' <<<"$said")" "@complaints 0"
 tap_is "it knows what it runs under" "$(grep '^@hypervisor' <<<"$said")" "@hypervisor KVM"
 tap_is "whose clock it keeps time by" "$(grep '^@time' <<<"$said")" "@time kvm-clock"

@@ -30,9 +30,12 @@ static void quit(void *context)
     qb_loop_stop(((struct world *)context)->loop);
 }
 
+static const struct vmm_console_device device = { vmm_machine_console_write, vmm_machine_has_room };
+
 static int make(struct world *world)
 {
-    return vmm_console_new(world->loop, world->in[0], world->out[1], quit, world, &world->console);
+    return vmm_console_new(world->loop, &device, world->in[0], world->out[1], quit, world,
+                           &world->console);
 }
 
 static void begin(struct world *world)

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/unit/fail_alloc.h"
@@ -26,6 +27,50 @@
 enum { MIB = 1 << 20 };
 
 /* --- guest memory --- */
+
+static uint64_t allocated(const struct vmm_memory *memory)
+{
+    struct stat status;
+
+    CU_ASSERT_EQUAL(fstat(memory->fd, &status), 0);
+    return (uint64_t)status.st_blocks * 512;
+}
+
+/* Whole pages of memory, wherever they lie; nothing else. */
+static void pages_are_dropped(void)
+{
+    static const struct {
+        uint64_t at, bytes;
+        int rc;
+    } wrong[] = { { VMM_MEMORY_GAP_AT - 4096, 8192, -EFAULT },
+                  { VMM_MEMORY_GAP_AT, 4096, -EFAULT },
+                  { VMM_MEMORY_HIGH_AT + MIB, 4096, -EFAULT },
+                  { UINT64_MAX - 4095, 4096, -EFAULT },
+                  { 4096, UINT64_MAX - 4095, -EFAULT },
+                  { 4096, 0, -EINVAL },
+                  { 4096, 4095, -EINVAL },
+                  { 4097, 4096, -EINVAL } };
+    struct vmm_memory memory = { 0 };
+    uint8_t *low, *high;
+
+    CU_ASSERT_EQUAL_FATAL(vmm_memory_new(VMM_MEMORY_GAP_AT + MIB, &memory, NULL), 0);
+    low = vmm_memory_at(&memory, 0, 3 * 4096);
+    high = vmm_memory_at(&memory, VMM_MEMORY_HIGH_AT, MIB);
+    memset(low, 1, 3 * 4096);
+    memset(high, 2, 2 * 4096);
+    CU_ASSERT_EQUAL(allocated(&memory), 5 * 4096);
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        CU_ASSERT_EQUAL(vmm_memory_drop(&memory, wrong[i].at, wrong[i].bytes), wrong[i].rc);
+    CU_ASSERT_EQUAL(allocated(&memory), 5 * 4096);
+    CU_ASSERT_EQUAL(vmm_memory_drop(&memory, 4096, 4096), 0);
+    CU_ASSERT_EQUAL(vmm_memory_drop(&memory, VMM_MEMORY_HIGH_AT, MIB), 0);
+    CU_ASSERT_EQUAL(allocated(&memory), 2 * 4096);
+    CU_ASSERT_EQUAL(low[4095], 1);
+    CU_ASSERT_EQUAL(low[4096], 0);
+    CU_ASSERT_EQUAL(low[8192], 1);
+    CU_ASSERT_EQUAL(high[0], 0);
+    vmm_memory_free(&memory);
+}
 
 static void memory_has_a_gap(void)
 {
@@ -422,6 +467,7 @@ static void without_memory(void)
 }
 
 const struct unit_case unit_cases[] = {
+    { "pages are dropped", pages_are_dropped },
     { "memory with a gap", memory_has_a_gap },
     { "memory of a wrong size", memory_of_a_wrong_size },
     { "a guest talks", a_guest_talks },

@@ -146,7 +146,10 @@ tap_is "a word that is none" "$? $out" "2 hawser-vmm: how: is no NAME=VALUE; see
 out=$( (vmm --append x --api "unix:$work/api" 2>&1) )
 tap_is "another VM does not take its socket" "$? $out" \
     "3 hawser-vmm: $work/api: another process listens there already; stop it, or choose another path"
-tap_check "it has no balloon" asks "balloon bytes=1" "balloon: there is no such device $"
+tap_check "its balloon is told" asks "balloon bytes=1048576" "^target-bytes: 1048576 actual-bytes: 0 $"
+tap_check "and never to be more than its memory" asks "balloon bytes=99999999999" "^target-bytes: 16777216 "
+tap_check "or less than nothing" asks "balloon bytes=-1" "bytes: is no number of bytes; "
+tap_check "it is asked after it" asks balloon "^target-bytes: 16777216 actual-bytes: 0 $"
 tap_check "it counts what its processor does" asks metrics "^up-ms: [0-9]* .* port: [1-9].* out-bytes: [1-9]"
 ctl pause >"$work/ctl"
 tap_check "it is reset while it stands" asks reset "^state: paused .*resets: 1 .*last-reset: by order "

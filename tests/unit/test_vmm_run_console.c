@@ -32,6 +32,8 @@ static void quit(void *context)
     (void)context;
 }
 
+static const struct vmm_console_device device = { vmm_machine_console_write, vmm_machine_has_room };
+
 static int begin(void)
 {
     const struct vmm_api_owner owner = { commands, run_console_wrote, &run };
@@ -40,7 +42,7 @@ static int begin(void)
     memset(&run, 0, sizeof(run));
     run.loop = qb_loop_create();
     unix_path_make(path, "console");
-    CU_ASSERT_EQUAL_FATAL(vmm_console_new(run.loop, -1, -1, quit, NULL, &run.console), 0);
+    CU_ASSERT_EQUAL_FATAL(vmm_console_new(run.loop, &device, -1, -1, quit, NULL, &run.console), 0);
     CU_ASSERT_EQUAL_FATAL(hw_socket_listen(path, SOCK_STREAM, geteuid(), &listener, NULL), 0);
     CU_ASSERT_EQUAL_FATAL(vmm_api_new(run.loop, listener, &owner, &run.api), 0);
     return unix_path_connect(path, SOCK_STREAM);

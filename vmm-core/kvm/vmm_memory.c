@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { STEP_BYTES = 1 << 20 };
+enum { STEP_BYTES = 1 << 20, PAGE_BYTES = 4096 };
 
 static int refuse(struct hw_error *error, int code, const char *what)
 {
@@ -76,21 +76,46 @@ void vmm_memory_free(struct vmm_memory *memory)
     memory->count = 0;
 }
 
-int vmm_memory_clear(const struct vmm_memory *memory)
+/* `at` is in the memfd. */
+static int punch(const struct vmm_memory *memory, uint64_t at, uint64_t bytes)
 {
     const int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 
-    return fallocate(memory->fd, mode, 0, (off_t)memory->bytes) < 0 ? -errno : 0;
+    return fallocate(memory->fd, mode, (off_t)at, (off_t)bytes) < 0 ? -errno : 0;
 }
 
-void *vmm_memory_at(const struct vmm_memory *memory, uint64_t guest_at, uint64_t bytes)
+int vmm_memory_clear(const struct vmm_memory *memory)
+{
+    return punch(memory, 0, memory->bytes);
+}
+
+static const struct vmm_memory_range *find(const struct vmm_memory *memory, uint64_t guest_at,
+                                           uint64_t bytes)
 {
     for (unsigned i = 0; i < memory->count; i++) {
         const struct vmm_memory_range *range = &memory->ranges[i];
 
         if (guest_at >= range->guest_at && guest_at - range->guest_at <= range->bytes &&
             bytes <= range->bytes - (guest_at - range->guest_at))
-            return range->address + (guest_at - range->guest_at);
+            return range;
     }
     return NULL;
+}
+
+int vmm_memory_drop(const struct vmm_memory *memory, uint64_t guest_at, uint64_t bytes)
+{
+    const struct vmm_memory_range *range = find(memory, guest_at, bytes);
+
+    if (range == NULL)
+        return -EFAULT;
+    if (bytes == 0 || guest_at % PAGE_BYTES != 0 || bytes % PAGE_BYTES != 0)
+        return -EINVAL;
+    return punch(memory, range->file_offset_bytes + (guest_at - range->guest_at), bytes);
+}
+
+void *vmm_memory_at(const struct vmm_memory *memory, uint64_t guest_at, uint64_t bytes)
+{
+    const struct vmm_memory_range *range = find(memory, guest_at, bytes);
+
+    return range == NULL ? NULL : range->address + (guest_at - range->guest_at);
 }

@@ -35,6 +35,10 @@ int vmm_memory_new(uint64_t bytes, struct vmm_memory *ret_memory, struct hw_erro
 void vmm_memory_free(struct vmm_memory *memory);
 /* All of it zero again, and nothing allocated. 0 or -errno. */
 int vmm_memory_clear(const struct vmm_memory *memory);
+/* Whole pages of the guest's are zero from now on and take no memory, for whoever else has mapped
+ * them, too. 0; -EFAULT: not all of it is memory, -EINVAL: not whole pages, and nothing happens; or
+ * -errno. */
+int vmm_memory_drop(const struct vmm_memory *memory, uint64_t guest_at, uint64_t bytes);
 /* Where `bytes` of the guest from `guest_at` on lie here. NULL: not all of it is memory. */
 void *vmm_memory_at(const struct vmm_memory *memory, uint64_t guest_at, uint64_t bytes);
 

@@ -20,6 +20,9 @@ enum vmm_dev_id {
     VMM_DEV_MSIX = 19,
     VMM_DEV_VIRTIO_RNG = 20,
     VMM_DEV_VIRTIO_BLK = 21,
+    VMM_DEV_VIRTIO_CONSOLE = 22,
+    VMM_DEV_VIRTIO_NET = 23,
+    VMM_DEV_VIRTIO_BALLOON = 24,
     VMM_DEV_VM = 32, /* what KVM keeps of the VM */
     VMM_DEV_VCPU = 33,
 };

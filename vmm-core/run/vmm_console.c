@@ -20,6 +20,7 @@ enum { OUT_BYTES = 4096, IN_BYTES = 256, QUIT_KEY = 0x1d };
 
 struct vmm_console {
     qb_loop_t *loop;
+    const struct vmm_console_device *device;
     int in, out;
     void (*quit)(void *context);
     void *context;
@@ -45,22 +46,40 @@ struct vmm_console {
 
 /* --- the vCPU's side --- */
 
-bool vmm_console_put(struct vmm_console *console, uint8_t byte)
+/* The last ones, for who asks later. */
+static void keep(struct vmm_console *console, const uint8_t *bytes, size_t count)
 {
-    bool taken, wakes;
+    const size_t skip = count > VMM_CONSOLE_KEEPS ? count - VMM_CONSOLE_KEEPS : 0;
+
+    console->out_total += skip;
+    for (size_t i = skip; i < count; i++)
+        console->kept[console->out_total++ % VMM_CONSOLE_KEEPS] = bytes[i];
+}
+
+size_t vmm_console_write(struct vmm_console *console, const void *bytes, size_t count)
+{
+    size_t room, taken = count;
+    bool wakes;
 
     (void)pthread_mutex_lock(&console->mutex);
-    taken = console->out < 0 || console->out_count < OUT_BYTES;
-    if (taken)
-        console->kept[console->out_total++ % VMM_CONSOLE_KEEPS] = byte;
-    if (taken && console->out >= 0)
-        console->out_bytes[console->out_count++] = byte;
-    console->out_full = console->out_full || !taken;
+    if (console->out >= 0) {
+        room = OUT_BYTES - console->out_count;
+        taken = count < room ? count : room;
+        memcpy(console->out_bytes + console->out_count, bytes, taken);
+        console->out_count += taken;
+        console->out_full = console->out_full || taken < count;
+    }
+    keep(console, bytes, taken);
     wakes = console->out >= 0 || console->is_heard;
     (void)pthread_mutex_unlock(&console->mutex);
     if (wakes)
         (void)eventfd_write(console->wake_fd, 1);
     return taken;
+}
+
+bool vmm_console_put(struct vmm_console *console, uint8_t byte)
+{
+    return vmm_console_write(console, &byte, 1) == 1;
 }
 
 void vmm_console_read(struct vmm_console *console)
@@ -107,7 +126,7 @@ static void feed(struct vmm_console *console)
 
     if (console->machine == NULL || console->in_count == 0)
         return;
-    taken = vmm_machine_console_write(console->machine, console->in_bytes, console->in_count);
+    taken = console->device->write(console->machine, console->in_bytes, console->in_count);
     console->in_count -= taken;
     console->in_total += taken;
     memmove(console->in_bytes, console->in_bytes + taken, console->in_count);
@@ -166,7 +185,7 @@ static void drain(struct vmm_console *console, size_t most)
     count = console->out_count;
     (void)pthread_mutex_unlock(&console->mutex);
     if (tell && console->machine != NULL)
-        vmm_machine_has_room(console->machine);
+        console->device->has_room(console->machine);
     if (count == 0)
         (void)watch_out(console, false);
 }
@@ -283,14 +302,15 @@ static void make_raw(struct vmm_console *console)
     console->raw = tcsetattr(console->in, TCSANOW, &raw) == 0;
 }
 
-int vmm_console_new(qb_loop_t *loop, int in, int out, void (*quit)(void *context), void *context,
-                    struct vmm_console **ret_console)
+int vmm_console_new(qb_loop_t *loop, const struct vmm_console_device *device, int in, int out,
+                    void (*quit)(void *context), void *context, struct vmm_console **ret_console)
 {
     struct vmm_console *console = calloc(1, sizeof(*console));
 
     if (console == NULL)
         return -ENOMEM;
     console->loop = loop;
+    console->device = device;
     console->in = in;
     console->out = out;
     console->quit = quit;

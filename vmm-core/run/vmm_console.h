@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A serial port on a pair of descriptors: what the guest writes waits here until it can be passed
+ * A console on a pair of descriptors: what the guest writes waits here until it can be passed
  * on, what comes from outside until the guest reads. One side is a vCPU's thread, the other the
  * main loop's; neither waits for the other.
  */
@@ -15,17 +15,24 @@
 
 struct vmm_console;
 
+/* The machine's device that it belongs to. */
+struct vmm_console_device {
+    size_t (*write)(struct vmm_machine *machine, const uint8_t *bytes, size_t count);
+    void (*has_room)(struct vmm_machine *machine);
+};
+
 /*
  * On `in` and `out` (the caller's, not closed; -1: nothing there). A terminal at `in` is switched
  * to single bytes and back at the end; Ctrl-] there calls `quit`. 0 or -errno.
  */
-int vmm_console_new(qb_loop_t *loop, int in, int out, void (*quit)(void *context), void *context,
-                    struct vmm_console **ret_console);
+int vmm_console_new(qb_loop_t *loop, const struct vmm_console_device *device, int in, int out,
+                    void (*quit)(void *context), void *context, struct vmm_console **ret_console);
 void vmm_console_free(struct vmm_console *console); /* NULL is allowed */
 
 /* From now on it speaks to this machine, or to none (NULL). Main loop only. */
 void vmm_console_set_machine(struct vmm_console *console, struct vmm_machine *machine);
-/* Callbacks of a machine (struct vmm_machine_callbacks). */
+/* For the device (struct vmm_machine_callbacks, struct vmm_virtio_console_port). */
+size_t vmm_console_write(struct vmm_console *console, const void *bytes, size_t count);
 bool vmm_console_put(struct vmm_console *console, uint8_t byte);
 void vmm_console_read(struct vmm_console *console);
 /* What the guest wrote so far is passed on now, as far as that is possible. */

@@ -16,8 +16,11 @@
 #include "vmm-core/boot/vmm_pvh.h"
 #include "vmm-core/kvm/vmm_memory.h"
 #include "vmm-core/machine/vmm_cmos.h"
+#include "vmm-core/virtio/vmm_virtio_balloon.h"
+#include "vmm-core/virtio/vmm_virtio_console.h"
+#include "vmm-core/virtio/vmm_virtio_net.h"
 
-enum { VMM_MACHINE_CPUS = 16, VMM_MACHINE_DISKS = 16 };
+enum { VMM_MACHINE_CPUS = 16, VMM_MACHINE_DISKS = 16, VMM_MACHINE_NETS = 8 };
 
 struct vmm_machine;
 struct vmm_vhost;
@@ -34,6 +37,11 @@ struct vmm_machine_firmware {
     void *context;
 };
 
+struct vmm_machine_net {
+    uint8_t mac[VMM_VIRTIO_NET_MAC_BYTES];
+    const struct vmm_virtio_net_port *port;
+};
+
 struct vmm_machine_config {
     /* The caller's, and lives as long; NULL: none, see vmm_machine_boot_pvh(). */
     const struct vmm_machine_firmware *firmware;
@@ -46,6 +54,10 @@ struct vmm_machine_config {
     /* A line for people about a disk's server, with the callbacks' context; only from
      * vmm_machine_alarm(), with the lock held. May be NULL. */
     void (*disk_told)(void *context, const char *text);
+    /* Where the virtio console leads; NULL: there is none. */
+    const struct vmm_virtio_console_port *console;
+    unsigned net_count;
+    struct vmm_machine_net nets[VMM_MACHINE_NETS];
 };
 
 /* Why a machine stands without having been asked to. */
@@ -117,6 +129,28 @@ void vmm_machine_count(struct vmm_machine *machine, struct vmm_machine_counts *c
 size_t vmm_machine_console_write(struct vmm_machine *machine, const uint8_t *bytes, size_t count);
 /* callbacks.console has room again. */
 void vmm_machine_has_room(struct vmm_machine *machine);
+
+/* The same for the virtio console, if it has one: config->console takes bytes again. */
+size_t vmm_machine_virtio_console_write(struct vmm_machine *machine, const uint8_t *bytes,
+                                        size_t count);
+void vmm_machine_virtio_console_has_room(struct vmm_machine *machine);
+
+/* Of its network device `i` (vmm_virtio_net.h). */
+bool vmm_machine_net_receive(struct vmm_machine *machine, unsigned i);
+void vmm_machine_net_go_on(struct vmm_machine *machine, unsigned i);
+void vmm_machine_net_set_link(struct vmm_machine *machine, unsigned i, bool up);
+void vmm_machine_net_announce(struct vmm_machine *machine, unsigned i);
+void vmm_machine_net_mac(struct vmm_machine *machine, unsigned i,
+                         uint8_t ret_mac[VMM_VIRTIO_NET_MAC_BYTES]);
+
+/*
+ * Of its memory balloon (vmm_virtio_balloon.h): ask the guest to give up so much, at most all of
+ * its memory; ask it for new statistics; how it stands.
+ */
+void vmm_machine_balloon_set_target(struct vmm_machine *machine, uint64_t bytes);
+void vmm_machine_balloon_ask(struct vmm_machine *machine);
+void vmm_machine_balloon_status(struct vmm_machine *machine,
+                                struct vmm_virtio_balloon_status *ret_status);
 
 /* When this descriptor is readable, vmm_machine_alarm() is called: some device's time has come. It
  * ends with the machine. */

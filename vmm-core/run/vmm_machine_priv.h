@@ -22,7 +22,7 @@
 #include "vmm-core/run/vmm_machine.h"
 #include "vmm-core/save/vmm_save_memory.h"
 
-enum { MACHINE_DEVICES = 64 };
+enum { MACHINE_DEVICES = 80 };
 
 struct vmm_machine {
     struct vmm_machine_config config;
@@ -52,6 +52,9 @@ struct vmm_machine {
     unsigned timer_alarm; /* of pm */
     struct vh_mem *rings; /* memory, for rings in it */
     uint64_t exits[VMM_MACHINE_CPUS][VMM_EXIT_COUNT];
+    struct vmm_virtio_console *console; /* NULL: none */
+    struct vmm_virtio_balloon *balloon;
+    struct vmm_virtio_net *nets[VMM_MACHINE_NETS];
     bool ended;
 };
 

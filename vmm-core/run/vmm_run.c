@@ -94,7 +94,7 @@ static int start(struct run *run)
     if (rc < 0)
         return rc;
     run->told_panic = false;
-    vmm_console_set_machine(run->console, run->machine);
+    vmm_outside_set_machine(run->outside, run->machine);
     if (!run->paused)
         vmm_machine_run(run->machine);
     return 0;
@@ -104,7 +104,7 @@ static void stop(struct run *run)
 {
     vmm_machine_keep(run->machine, &run->config);
     vmm_machine_count(run->machine, &run->counts);
-    vmm_console_set_machine(run->console, NULL);
+    vmm_outside_set_machine(run->outside, NULL);
     (void)qb_loop_poll_del(run->loop, vmm_machine_alarm_fd(run->machine));
     vmm_machine_free(run->machine);
     run->machine = NULL;
@@ -258,10 +258,12 @@ static int make_loop(struct run *run)
         qb_loop_poll_add(run->loop, QB_LOOP_HIGH, run->panicked_fd, POLLIN, run, guest_panicked) <
             0 ||
         qb_loop_signal_add(run->loop, QB_LOOP_HIGH, SIGTERM, run, signalled, &handle) < 0 ||
-        qb_loop_signal_add(run->loop, QB_LOOP_HIGH, SIGINT, run, signalled, &handle) < 0 ||
-        vmm_console_new(run->loop, run->serial ? STDIN_FILENO : -1,
-                        run->serial ? STDOUT_FILENO : -1, quit_key, run, &run->console) < 0)
+        qb_loop_signal_add(run->loop, QB_LOOP_HIGH, SIGINT, run, signalled, &handle) < 0)
         return no_memory(run->error);
+    if (vmm_outside_new(run->loop, &run->outside_options, quit_key, run, &run->config,
+                        &run->outside, run->error) < 0)
+        return -1;
+    run->console = vmm_outside_serial(run->outside);
     return 0;
 }
 
@@ -299,15 +301,15 @@ static void run_all(const struct hw_call *call, struct run *run)
     qb_loop_run(run->loop);
     if (run->machine != NULL)
         stop(run);
-    vmm_console_flush(run->console);
+    vmm_outside_flush(run->outside);
 }
 
 static void end_all(struct run *run)
 {
-    if (run->console != NULL && run->machine != NULL)
+    if (run->outside != NULL && run->machine != NULL)
         stop(run);
     vmm_api_free(run->api);
-    vmm_console_free(run->console);
+    vmm_outside_free(run->outside);
     firmware_file_close(&run->firmware);
     if (run->ended_fd >= 0)
         (void)close(run->ended_fd);

@@ -86,7 +86,6 @@ static int read_on_panic(const struct hw_call *call, struct run *run, struct hw_
 int run_read_options(const struct hw_call *call, struct run *run, struct hw_error *error)
 {
     const char *kernel = hw_option_value(call, "kernel", 0);
-    const char *serial = hw_option_value(call, "serial", 0);
     const char *append = hw_option_value(call, "append", 0);
     const char *api = hw_option_value(call, "api", 0);
     uint64_t cpus = 1;
@@ -102,16 +101,15 @@ int run_read_options(const struct hw_call *call, struct run *run, struct hw_erro
                      "give it, if the VM's memory may be lost");
     if (firmware_file_check(call, kernel != NULL, &run->firmware, error) < 0)
         return -EINVAL;
-    if (serial != NULL && strcmp(serial, "stdio") != 0 && strcmp(serial, "none") != 0)
-        return usage(error, "--serial", "is neither stdio nor none", "give one of them");
     if (api != NULL && hw_parse_socket(api, "--api", &run->api_path, error) < 0)
         return -EINVAL;
     if (read_on_panic(call, run, error) < 0)
         return -EINVAL;
-    run->serial = serial != NULL && strcmp(serial, "stdio") == 0;
     run->reboots = !hw_option_given(call, "no-reboot");
     run->boot.name = kernel;
     run->boot.command = append != NULL ? append : "";
+    if (vmm_outside_options(call, &run->outside_options, error) < 0)
+        return -EINVAL;
     return run_disks_check(call, error);
 }
 

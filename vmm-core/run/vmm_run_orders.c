@@ -103,11 +103,45 @@ static int quit(const struct vmm_api_call *call, json_t **ret_body, struct hw_er
     return 0;
 }
 
+static json_t *balloon_of(struct vmm_machine *machine)
+{
+    static const char *const names[VMM_VIRTIO_BALLOON_STATS] = {
+        [VMM_VIRTIO_BALLOON_SWAP_IN] = "swap-in-bytes",
+        [VMM_VIRTIO_BALLOON_SWAP_OUT] = "swap-out-bytes",
+        [VMM_VIRTIO_BALLOON_MAJOR_FAULTS] = "major-faults",
+        [VMM_VIRTIO_BALLOON_MINOR_FAULTS] = "minor-faults",
+        [VMM_VIRTIO_BALLOON_FREE] = "free-bytes",
+        [VMM_VIRTIO_BALLOON_TOTAL] = "total-bytes",
+        [VMM_VIRTIO_BALLOON_AVAILABLE] = "available-bytes",
+        [VMM_VIRTIO_BALLOON_CACHES] = "caches-bytes",
+    };
+    struct vmm_virtio_balloon_status status;
+    json_t *body;
+
+    vmm_machine_balloon_status(machine, &status);
+    body = json_pack("{s:I, s:I}", "target-bytes", (json_int_t)status.target_bytes, "actual-bytes",
+                     (json_int_t)status.actual_bytes);
+    for (unsigned i = 0; body != NULL && i < VMM_VIRTIO_BALLOON_STATS; i++)
+        if ((status.known & 1U << i) != 0 && names[i] != NULL)
+            (void)json_object_set_new(body, names[i], json_integer((json_int_t)status.stats[i]));
+    return body;
+}
+
+/* The answer has what the guest has said so far; it is asked for what the next one will have. */
 static int balloon(const struct vmm_api_call *call, json_t **ret_body, struct hw_error *error)
 {
-    (void)call;
-    (void)ret_body;
-    return hw_error_set(error, HW_ERROR_REFUSED, ENODEV, "balloon", "there is no such device", "");
+    const json_t *bytes = json_object_get(call->order, "bytes");
+    struct run *run = run_of(call);
+
+    if (run->machine == NULL)
+        return refuse_ended(error);
+    if (bytes != NULL && (!json_is_integer(bytes) || json_integer_value(bytes) < 0))
+        return hw_error_set(error, HW_ERROR_USAGE, EINVAL, "bytes", "is no number of bytes",
+                            "give one from 0 on");
+    if (bytes != NULL)
+        vmm_outside_set_balloon(run->outside, (uint64_t)json_integer_value(bytes));
+    vmm_machine_balloon_ask(run->machine);
+    return answer(balloon_of(run->machine), ret_body, error);
 }
 
 /* --- metrics --- */

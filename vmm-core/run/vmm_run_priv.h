@@ -13,9 +13,8 @@
 #include <stdint.h>
 
 #include "vmm-core/run/vmm_api.h"
-#include "vmm-core/run/vmm_console.h"
 #include "vmm-core/run/vmm_firmware_file.h"
-#include "vmm-core/run/vmm_machine.h"
+#include "vmm-core/run/vmm_outside.h"
 #include "vmm-core/run/vmm_run_disks.h"
 #include "vmm-core/run/vmm_words.h"
 
@@ -56,13 +55,15 @@ struct run {
     struct vmm_pvh_boot boot;
     struct run_disks disks;
     struct file kernel, initrd;
-    bool serial, reboots;
+    struct vmm_outside_options outside_options;
+    bool reboots;
     struct firmware_file firmware; /* its file takes the kernel's place */
     enum run_on_panic on_panic;
     const char *api_path; /* NULL: no control socket */
     int kvm_fd;
     qb_loop_t *loop;
-    struct vmm_console *console;
+    struct vmm_outside *outside;
+    struct vmm_console *console; /* of the serial port; outside's */
     struct vmm_machine *machine; /* NULL: it has ended, or there was none yet */
     struct vmm_api *api;         /* NULL: none */
     struct run_attached attached[HW_CONTROL_CLIENTS]; /* by place */

@@ -31,8 +31,20 @@ static const struct hw_option run_options[] = {
               "the first one is the guest's first",
       .repeats = true },
     { .name = "serial",
-      .argument = "stdio|none",
-      .help = "where the first serial port leads (none); on a terminal Ctrl-] ends the VM" },
+      .argument = "stdio|file:PATH|none",
+      .help = "where the first serial port leads (none); on a terminal Ctrl-] ends the VM, and to "
+              "a file goes only what the guest writes" },
+    { .name = "console",
+      .argument = "stdio|file:PATH|none",
+      .help = "a virtio console (hvc0 in Linux), and where it leads, as with --serial (none)" },
+    { .name = "net",
+      .argument = "tap=NAME|fd:N,mac=MAC",
+      .help = "a network device with this address on a tap interface that is there already, or on "
+              "one that was handed over as descriptor N",
+      .repeats = true },
+    { .name = "balloon",
+      .argument = "SIZE",
+      .help = "ask the guest to give up so much of its memory" },
     { .name = "no-state",
       .help = "run although the VM's memory cannot be saved; wanted, for there is nothing yet to "
               "save it to" },
@@ -67,8 +79,9 @@ static const struct hw_verb verbs[] = {
         .text = "Makes a virtual machine of KVM and boots it by firmware or, with --kernel, a "
                 "kernel directly. So far it has memory, "
                 "processors, interrupt controllers, clocks, a serial port, a keyboard "
-                "controller, a PCI bus, ACPI, and virtio disks and entropy: it is the ground that "
-                "the rest of the machine will stand on.\n"
+                "controller, a PCI bus, ACPI, and virtio disks, network devices, a "
+                "console, entropy and a memory balloon: it is the ground that the rest of the "
+                "machine will stand on.\n"
                 "\n"
                 "A disk is served by another process, which has to be there first: hawser-lun, or "
                 "qemu-storage-daemon (vhost-user-blk). One that is not ready yet is waited for. "
@@ -85,8 +98,7 @@ static const struct hw_verb verbs[] = {
                 "It ends with SIGTERM or SIGINT, when it is told to quit, when the guest switches "
                 "itself off, or, with "
                 "--no-reboot, when the guest resets itself. The exit status tells which. What the "
-                "guest writes on the serial "
-                "port goes to standard output, and "
+                "guest writes on a console that leads to stdio goes to standard output, and "
                 "standard input to the guest as fast as it reads.",
         .example = "hawser-vmm run --memory 256M --kernel vmlinuz --append console=ttyS0 --serial "
                    "stdio --no-state",
@@ -107,7 +119,9 @@ static const struct hw_verb verbs[] = {
             "off then. reset: it boots again, as if its reset button had been pressed. metrics: "
             "what its processors came out of the guest for, and how much they ran. console: see "
             "below. balloon: "
-            "there is none yet. quit: it ends at once, as if its power had failed.\n"
+            "with bytes=N the guest is asked to give up so much memory; how much it should and "
+            "has, and what it said last of its memory. quit: it ends at once, as if its power had "
+            "failed.\n"
             "\n"
             "On the socket each line is a JSON object with \"command\" and the NAMEs. The "
             "answer carries \"ok\", or \"error\" with object, reason and remedy, and the "

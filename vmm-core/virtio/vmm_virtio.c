@@ -42,6 +42,8 @@ static void reset_device(struct vmm_virtio *virtio)
     virtio->isr = 0;
     for (unsigned i = 0; i < virtio->kind->queues; i++)
         virtio_queue_reset(virtio, &virtio->queues[i]);
+    if (virtio->kind->forget != NULL)
+        virtio->kind->forget(virtio->dev);
 }
 
 void virtio_changed(const struct vmm_virtio *virtio)
@@ -124,6 +126,11 @@ void vmm_virtio_configure(struct vmm_virtio *virtio, unsigned at, const void *by
         virtio_interrupt(virtio, virtio->config_vector, ISR_CONFIG);
 }
 
+void vmm_virtio_config(const struct vmm_virtio *virtio, unsigned at, void *bytes, unsigned count)
+{
+    memcpy(bytes, virtio->config + at, count);
+}
+
 /* --- its life --- */
 
 void vmm_virtio_reset(struct vmm_virtio *virtio)
@@ -145,7 +152,9 @@ static bool is_kind(const struct vmm_virtio_kind *kind)
 
     return kind->queues > 0 && kind->queues <= VMM_VIRTIO_QUEUES && size > 0 &&
            size <= VH_QUEUE_SIZE_MAX && (size & (size - 1)) == 0 &&
-           kind->config_bytes <= VMM_VIRTIO_CONFIG_BYTES;
+           kind->config_bytes <= VMM_VIRTIO_CONFIG_BYTES &&
+           kind->writable_at <= kind->config_bytes &&
+           kind->writable_bytes <= kind->config_bytes - kind->writable_at;
 }
 
 static int make(struct vmm_virtio *virtio, struct vmm_pci *pci, unsigned slot,

@@ -14,6 +14,10 @@
 #include "vmm-core/machine/vmm_dev.h"
 #include "vmm-core/machine/vmm_pci.h"
 
+/* A feature for struct vmm_virtio_kind (virtio 1.2 6, EVENT_IDX): who is told of what, and when, by
+ * indices. A device with it takes chains until there are none, or comes back for them by itself. */
+#define VMM_VIRTIO_EVENT_IDX (UINT64_C(1) << 29)
+
 enum {
     VMM_VIRTIO_QUEUES = 64,
     VMM_VIRTIO_CONFIG_BYTES = 64,
@@ -25,15 +29,23 @@ struct vmm_virtio;
 
 /* What a device is, for ever. */
 struct vmm_virtio_kind {
-    uint16_t type;         /* device ID (virtio 1.2 5) */
-    uint32_t class_code;   /* see struct vmm_pci_identity */
-    uint64_t features;     /* its own (bits 0 to 23, 50 and up); with `remote` all but VERSION_1 */
+    uint16_t type;       /* device ID (virtio 1.2 5) */
+    uint32_t class_code; /* see struct vmm_pci_identity */
+    /* its own (bits 0 to 23, 29, 50 and up); with `remote` all but VERSION_1 */
+    uint64_t features;
     unsigned queues;       /* 1 to VMM_VIRTIO_QUEUES */
     uint16_t queue_size;   /* the most, a power of two up to VH_QUEUE_SIZE_MAX */
     unsigned config_bytes; /* of its own configuration; 0 to VMM_VIRTIO_CONFIG_BYTES */
     /* There may be chains in `queue`: take them. Not all of a guest's forever: as many as the queue
      * holds in one call, for each new one is told of. */
     void (*serve)(void *dev, unsigned queue);
+    /* What of its configuration the driver writes; 0 bytes: nothing. */
+    unsigned writable_at, writable_bytes;
+    /* It has written there (vmm_virtio_config()). NULL if there is nothing. Never blocks. */
+    void (*configured)(void *dev);
+    /* What the device knows of a driver it knows no more: the driver has reset it, or the machine
+     * has, or it is just being made. Never blocks. May be NULL. */
+    void (*forget)(void *dev);
     /* NULL: the device takes chains itself, with vmm_virtio_pop(). Else somebody outside does, who
      * is given rings by vmm_virtio_ring(); `serve` passes calls on. */
     const struct vmm_virtio_remote *remote;
@@ -93,12 +105,18 @@ bool vmm_virtio_has(const struct vmm_virtio *virtio, uint64_t feature);
  * a change (2.5). They must be within kind->config_bytes. */
 void vmm_virtio_configure(struct vmm_virtio *virtio, unsigned at, const void *bytes,
                           unsigned count);
+/* Read them, as the driver does. */
+void vmm_virtio_config(const struct vmm_virtio *virtio, unsigned at, void *bytes, unsigned count);
 
 /* The next chain of `queue`; one that is wrong has no pieces. False: none, now. */
 bool vmm_virtio_pop(struct vmm_virtio *virtio, unsigned queue, struct vh_chain *chain);
+/* The guest's address of a piece. */
+uint64_t vmm_virtio_guest_at(const struct vmm_virtio *virtio, const void *at);
 /* So many bytes of a piece were written (whoever keeps account of changed memory notes it): after
  * the writing, and before the chain is given back. */
 void vmm_virtio_wrote(const struct vmm_virtio *virtio, const void *at, size_t bytes);
+/* The last `count` chains taken from `queue`, none of them given back, wait there again. */
+void vmm_virtio_unpop(struct vmm_virtio *virtio, unsigned queue, unsigned count);
 /* Give one back, with so many bytes written to its `in` part. */
 void vmm_virtio_push(struct vmm_virtio *virtio, unsigned queue, uint16_t head,
                      uint32_t written_bytes);

@@ -44,6 +44,22 @@ static uint64_t read_config(const struct vmm_virtio *virtio, unsigned at, unsign
     return value;
 }
 
+/* What is not the driver's to write stays as it is. */
+static void write_config(struct vmm_virtio *virtio, unsigned at, unsigned bytes, uint64_t value)
+{
+    const unsigned first = virtio->kind->writable_at;
+    bool written = false;
+
+    for (unsigned i = 0; i < bytes; i++) {
+        if (at + i < first || at + i - first >= virtio->kind->writable_bytes)
+            continue;
+        virtio->config[at + i] = (uint8_t)(value >> (i * 8));
+        written = true;
+    }
+    if (written)
+        virtio->kind->configured(virtio->dev);
+}
+
 static uint64_t bar_read(void *dev, uint64_t offset, unsigned bytes)
 {
     struct vmm_virtio *virtio = dev;
@@ -68,6 +84,8 @@ static void bar_write(void *dev, uint64_t offset, unsigned bytes, uint64_t value
 
     if (offset / PAGE_BYTES == COMMON_PAGE)
         virtio_common_write(virtio, at, bytes, value);
+    else if (offset / PAGE_BYTES == DEVICE_PAGE)
+        write_config(virtio, at, bytes, value);
     else if (offset / PAGE_BYTES == NOTIFY_PAGE && at % NOTIFY_BYTES == 0)
         virtio_serve(virtio, at / NOTIFY_BYTES);
 }

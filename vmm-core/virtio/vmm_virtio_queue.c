@@ -50,6 +50,7 @@ static void start(const struct vmm_virtio *virtio, struct virtio_queue *queue)
     if (queue->started)
         return;
     queue->ring.indirect = vmm_virtio_has(virtio, FEATURE_INDIRECT);
+    queue->ring.event_idx = vmm_virtio_has(virtio, VMM_VIRTIO_EVENT_IDX);
     vh_ring_start(&queue->ring, queue->next);
     queue->started = true;
 }
@@ -79,6 +80,17 @@ void virtio_serve_all(struct vmm_virtio *virtio)
 
 /* --- for the device --- */
 
+/* The driver tells of what comes behind the last chain; what came before it knew that is found. */
+static int pop(struct vh_ring *ring, struct vh_chain *chain)
+{
+    const int rc = vh_ring_pop(ring, chain);
+
+    if (rc != 0 || !ring->event_idx)
+        return rc;
+    vh_ring_want_kicks(ring, true);
+    return vh_ring_pop(ring, chain);
+}
+
 bool vmm_virtio_pop(struct vmm_virtio *virtio, unsigned i, struct vh_chain *chain)
 {
     struct virtio_queue *queue = &virtio->queues[i];
@@ -87,7 +99,7 @@ bool vmm_virtio_pop(struct vmm_virtio *virtio, unsigned i, struct vh_chain *chai
     if (!may_serve(virtio, i))
         return false;
     start(virtio, queue);
-    rc = vh_ring_pop(&queue->ring, chain);
+    rc = pop(&queue->ring, chain);
     if (rc == -EPROTO)
         vmm_virtio_break(virtio);
     if (rc == -EBADMSG)
@@ -95,10 +107,20 @@ bool vmm_virtio_pop(struct vmm_virtio *virtio, unsigned i, struct vh_chain *chai
     return rc == 1 || rc == -EBADMSG;
 }
 
+uint64_t vmm_virtio_guest_at(const struct vmm_virtio *virtio, const void *at)
+{
+    return vh_mem_guest_addr(virtio->mem, at);
+}
+
 void vmm_virtio_wrote(const struct vmm_virtio *virtio, const void *at, size_t bytes)
 {
     if (vh_mem_log(virtio->mem) != NULL)
         vh_log_mark(vh_mem_log(virtio->mem), vh_mem_guest_addr(virtio->mem, at), bytes);
+}
+
+void vmm_virtio_unpop(struct vmm_virtio *virtio, unsigned i, unsigned count)
+{
+    vh_ring_unpop(&virtio->queues[i].ring, count);
 }
 
 void vmm_virtio_push(struct vmm_virtio *virtio, unsigned i, uint16_t head, uint32_t written_bytes)

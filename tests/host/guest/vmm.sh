@@ -9,17 +9,36 @@ vmm_ready()
     modprobe kvm_amd && modprobe ext4 && mount -t ext4 -o ro /dev/vda /mnt && test -c /dev/kvm
 }
 
+# vmm_network: tap0, and who serves the guest there
+vmm_network()
+{
+    modprobe tun && tunctl -t tap0 && ip address add 10.78.0.1/24 dev tap0 && ip link set tap0 up &&
+        mkdir -p /run/www && seq 1 200000 >/run/www/data || return 1
+    httpd -p 10.78.0.1:80 -h /run/www
+    (sleep 300 | nc -l -p 7000 | md5sum >/run/vmm.sent) >/dev/null 2>&1 &
+}
+
 # vmm_linux [OPTION...]: a guest from its start to its end; prints its lines that begin with @. Its
-# kernel is VMM_KERNEL, else the one that is not packed. It does without XSAVE: the emulated host (QEMU before 8.2) does not let its KVM know that a guest writes
-# XCR0, so that neither leaf 0Dh nor what is kept of the registers follows it.
+# kernel is VMM_KERNEL, else the one that is not packed. It does without XSAVE: the emulated host (QEMU
+# before 8.2) does not let its KVM know that a guest writes XCR0, so that neither leaf 0Dh nor what is
+# kept of the registers follows it. Its virtio console is spoken to again and again: what comes before
+# Linux is ready for it, Linux throws away.
 vmm_linux()
 {
     date +%s >/run/vmm.begin
-    hawser-vmm run --memory 192M --kernel "${VMM_KERNEL:-/mnt/vmlinux}" --initrd /mnt/initrd \
-        --append 'console=ttyS0 quiet panic=-1 noxsave' --serial stdio --no-state --no-reboot "$@" \
-        >/run/vmm.serial 2>/run/vmm.log
+    rm -f /run/vmm.serial
+    : >/run/vmm.memory
+    (while sleep 0.5; do
+        awk '/^RssShmem:/ { print $2 }' "/proc/$(pidof hawser-vmm)/status"
+    done) >>/run/vmm.memory 2>/dev/null &
+    vmm_watcher=$!
+    while echo 'hello, hvc0' 2>/dev/null; do sleep 1; done |
+        hawser-vmm run --memory 192M --kernel "${VMM_KERNEL:-/mnt/vmlinux}" --initrd /mnt/initrd \
+            --append 'console=ttyS0 quiet panic=-1 noxsave' --serial file:/run/vmm.serial \
+            --console stdio --no-state --no-reboot "$@" >/run/vmm.console 2>/run/vmm.log
     vmm_status=$?
-    tr -d '\r' </run/vmm.serial | grep '^@'
+    kill "$vmm_watcher"
+    cat /run/vmm.serial /run/vmm.console | tr -d '\r' | grep '^@'
     return $vmm_status
 }
 
