@@ -106,6 +106,7 @@ static void keep_vm(struct core_vm *vm, struct core_vm *before)
     SWAP(vm->waiting, before->waiting);
     vm->move_count = before->move_count;
     vm->restart_count = before->restart_count;
+    vm->moved = before->moved;
 }
 
 static void keep_cluster(struct core_state *next, struct core_state *state)

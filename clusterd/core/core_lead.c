@@ -24,8 +24,11 @@ const struct core_report_item *core_reported(const struct core *core, uint32_t n
                                              uint32_t generation)
 {
     const struct core_peer *peer = core_peer_find(core, node);
-    size_t low = 0, high = peer != NULL && peer->has_report ? peer->items.count : 0;
+    size_t low = 0, high = 0;
 
+    /* who has not applied this term's first entry has not been given its orders either */
+    if (peer != NULL && peer->has_report && peer->applied >= core->opened)
+        high = peer->items.count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         const struct core_report_item *item = &peer->items.items[middle];
@@ -148,6 +151,13 @@ static int lead_reported(struct core *core, const struct core_vm *vm,
     if (item->run == CORE_RUN_RUNNING && vm->phase == CORE_VM_STARTING &&
         core_executor_may_start(vm, executor->node_id, executor->generation)) {
         order.kind = CORE_ORDER_RUNNING;
+        return propose(core, &order, actions);
+    }
+    /* it has applied the MOVE, was told to save by that, and runs: it could not */
+    if (item->run == CORE_RUN_RUNNING && vm->phase == CORE_VM_MOVING &&
+        core_peer_find(core, executor->node_id)->applied >= vm->moved) {
+        order.kind = CORE_ORDER_STAYS;
+        order.index = vm->moved;
         return propose(core, &order, actions);
     }
     return 0;
@@ -315,7 +325,8 @@ static int start_leading(struct core *core, uint64_t now_ms)
     size_t numbers = (size_t)core->state.next_vm_number + 1;
 
     if (core->led_term != core_log_term(core->log)) {
-        core->failed_ms.count = core->running_ms.count = core->fence_given.count = 0;
+        core->failed_ms.count = core->running_ms.count = core->move_ms.count = 0;
+        core->fence_given.count = 0;
         core->led_term = core_log_term(core->log);
         core->planned = 0;
     }
@@ -325,6 +336,10 @@ static int start_leading(struct core *core, uint64_t now_ms)
     }
     while (core->running_ms.count < numbers) {
         if (hw_vector_push(&core->running_ms, now_ms) < 0)
+            return -ENOMEM;
+    }
+    while (core->move_ms.count < numbers) {
+        if (hw_vector_push(&core->move_ms, 0) < 0)
             return -ENOMEM;
     }
     return 0;

@@ -131,10 +131,23 @@ static int prove_node(struct core *core, const struct core_node *node, uint64_t 
     return rc < 0 ? rc : 1;
 }
 
+static bool awaits_proof(const struct core_state *state)
+{
+    for (size_t i = 0; i < state->vms.count; i++) {
+        for (size_t k = 0; k < state->vms.items[i].executors.count; k++) {
+            if (state->vms.items[i].executors.items[k].revoked != 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 int core_lead_proofs(struct core *core, uint64_t now_ms, core_actions *actions)
 {
     int rc = 0, all = 0;
 
+    if (!awaits_proof(&core->state))
+        return 0;
     for (size_t i = 0; i < core->state.nodes.count; i++) {
         rc = prove_node(core, &core->state.nodes.items[i], now_ms, actions);
         if (rc < 0)
@@ -165,8 +178,15 @@ static bool has_live(const struct core_vm *vm)
     return false;
 }
 
-/* It runs where it may not: away with it, if it has another place. Who only could be better placed
- * stays: to move it would end its guest. */
+static bool is_allowed(uint32_t verdict)
+{
+    return verdict == CORE_VERDICT_CHOSEN || verdict == CORE_VERDICT_STAYS ||
+           verdict == CORE_VERDICT_SCORE || verdict == CORE_VERDICT_FREE ||
+           verdict == CORE_VERDICT_NAME;
+}
+
+/* It is somewhere where it may not be, and has another place; or it is not at home, and may be. Who
+ * only could be better placed stays. */
 static bool is_misplaced(const struct core *core, const struct core_placement *placement, size_t at)
 {
     const struct core_vm *vm = &core->state.vms.items[at];
@@ -178,8 +198,46 @@ static bool is_misplaced(const struct core *core, const struct core_placement *p
         &core->state.nodes.items[placement->node[at]] == node)
         return false;
     verdict = placement->verdicts[at * placement->nodes + (size_t)(node - core->state.nodes.items)];
-    return verdict != CORE_VERDICT_STAYS && verdict != CORE_VERDICT_SCORE &&
-           verdict != CORE_VERDICT_FREE && verdict != CORE_VERDICT_NAME;
+    return !is_allowed(verdict) ||
+           strcmp(vm->home, core->state.nodes.items[placement->node[at]].name) == 0;
+}
+
+/* Where it goes: to the target of its move, if that may have it still. */
+static uint16_t choose(const struct core *core, const struct core_placement *placement, size_t at)
+{
+    const struct core_vm *vm = &core->state.vms.items[at];
+    const struct core_node *target =
+        vm->target[0] != '\0' ? core_node_find(&core->state, vm->target) : NULL;
+    size_t number = target != NULL ? (size_t)(target - core->state.nodes.items) : 0;
+
+    if (target != NULL && is_allowed(placement->verdicts[at * placement->nodes + number]))
+        return (uint16_t)number;
+    return placement->node[at];
+}
+
+static size_t count_moving(const struct core_state *state)
+{
+    size_t moving = 0;
+
+    for (size_t i = 0; i < state->vms.count; i++)
+        moving += state->vms.items[i].phase == CORE_VM_MOVING;
+    return moving;
+}
+
+/* A planned move keeps what the guest has in memory, unless the admin said otherwise. It comes home
+ * again if it is only its node that is to be empty. */
+static void move(const struct core *core, const struct core_placement *placement, size_t at,
+                 struct core_order *order)
+{
+    const struct core_vm *vm = &core->state.vms.items[at];
+    const struct core_node *node = core_node_find(&core->state, vm->node);
+
+    order->kind = CORE_ORDER_MOVE;
+    order->node = core->state.nodes.items[placement->node[at]].id;
+    order->value = node->mode != CORE_MODE_ONLINE && vm->on_drain == CORE_ON_DRAIN_SHUTDOWN
+                       ? CORE_VIA_RESTART
+                       : CORE_VIA_SAVE;
+    order->generation = node->mode != CORE_MODE_ONLINE && vm->home[0] == '\0' ? 1 : 0;
 }
 
 static bool failed_too_often(const struct core_vm *vm)
@@ -193,19 +251,22 @@ static bool failed_too_often(const struct core_vm *vm)
 
 /* One order for one VM at most. */
 static int lead_vm(struct core *core, const struct core_placement *placement,
-                   const struct core_recovery *recovery, size_t at, uint64_t now_ms,
+                   const struct core_recovery *recovery, size_t at, uint64_t now_ms, size_t *moving,
                    core_actions *actions)
 {
     const struct core_vm *vm = &core->state.vms.items[at];
-    uint16_t node = placement->node[at];
     struct core_order order = { .kind = 0 };
 
     memcpy(order.object, vm->name, sizeof(order.object));
-    if (has_live(vm) && (vm->wanted == CORE_WANT_STOPPED || is_misplaced(core, placement, at))) {
+    if (has_live(vm) && vm->wanted == CORE_WANT_STOPPED) {
         order.kind = CORE_ORDER_REVOKE;
+    } else if (vm->phase == CORE_VM_RUNNING && *moving > 0 &&
+               now_ms >= core->move_ms.items[vm->number] && is_misplaced(core, placement, at)) {
+        (*moving)--;
+        move(core, placement, at, &order);
     } else if (recovery->waits[at] == CORE_WAIT_START) {
         order.kind = CORE_ORDER_GRANT;
-        order.node = core->state.nodes.items[node].id;
+        order.node = core->state.nodes.items[choose(core, placement, at)].id;
         if (core_generation_next(&core->state, vm, &order.generation) < 0)
             return 0; /* the numbers are used up: said by `waiting`, never wrapped */
     } else if (recovery->waits[at] == CORE_WAIT_NOWHERE && failed_too_often(vm) &&
@@ -236,6 +297,7 @@ int core_lead_vms(struct core *core, uint64_t now_ms, core_actions *actions)
     struct core_placement placement;
     struct core_recovery recovery;
     uint64_t *failed_ms;
+    size_t moving; /* so many more may be moved at a time */
     int rc = core_placement_make(&core->state, &placement);
 
     if (rc < 0)
@@ -250,12 +312,15 @@ int core_lead_vms(struct core *core, uint64_t now_ms, core_actions *actions)
         core_placement_free(&placement);
         return rc;
     }
+    moving =
+        core->state.cluster.parallel > 0 ? core->state.cluster.parallel : CORE_RECOVERY_PARALLEL;
+    moving = moving > count_moving(&core->state) ? moving - count_moving(&core->state) : 0;
     core->planned = core->state.index;
     core->plan_ms = now_ms + CORE_PLAN_TICKS * (uint64_t)core->timing.beat_ms;
     if (recovery.next_ms < core->plan_ms)
         core->plan_ms = recovery.next_ms;
     for (size_t i = 0; rc == 0 && i < core->state.vms.count; i++)
-        rc = lead_vm(core, &placement, &recovery, i, now_ms, actions);
+        rc = lead_vm(core, &placement, &recovery, i, now_ms, &moving, actions);
     if (rc < 0)
         core->planned = 0;
     core_recovery_free(&recovery);

@@ -39,6 +39,7 @@ enum core_message_kind { CORE_MESSAGE_REPORT = 1, CORE_MESSAGE_REQUEST, CORE_MES
     X(p, CLAIMED, "claimed") \
     X(p, STARTING, "starting") \
     X(p, RUNNING, "running") \
+    X(p, SAVING, "saving")         /* it ends as STOPPED and saved, or as RUNNING */ \
     X(p, STOPPING, "stopping") \
     X(p, STOPPED, "stopped")       /* nothing of it is left, and it never starts again */
 /* clang-format on */

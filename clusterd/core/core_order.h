@@ -38,7 +38,10 @@ enum { CORE_ORDER_VERSION = 1, CORE_ORDER_HEAD = 52 };
     X(FENCE, "fence")            /* node; revokes all that it has */ \
     X(FENCED, "fenced")          /* node; value: 1 it is off, 0 it failed; index: of the order */ \
     X(CLEAR, "clear")            /* object: VM; node whose failures are forgotten, 0 for all */ \
-    X(FORGIVE, "forgive")        /* object: VM that failed everywhere: once more */
+    X(FORGIVE, "forgive")        /* object: VM that failed everywhere: once more */ \
+    X(MOVE, "move")              /* object: VM; node: the target; value: enum core_via; generation:
+                                  * 1 if it comes home again, else 0 */ \
+    X(STAYS, "stays")            /* object: VM that could not be moved; index: of the MOVE */
 /* clang-format on */
 #define CORE_ORDER_ENUM(name, word) CORE_ORDER_##name,
 enum core_order_kind {

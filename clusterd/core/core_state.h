@@ -132,6 +132,7 @@ struct core_vm {
     char *waiting;                /* for what, in words; "" if for nothing */
     uint64_t move_count;
     uint64_t restart_count;
+    uint64_t moved; /* index of the order of the last move */
 };
 
 struct core_lun {

@@ -57,6 +57,7 @@ void core_free(struct core *core)
     hw_vector_free(&core->feeds);
     hw_vector_free(&core->failed_ms);
     hw_vector_free(&core->running_ms);
+    hw_vector_free(&core->move_ms);
     hw_vector_free(&core->fence_given);
     free(core);
 }

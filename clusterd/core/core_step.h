@@ -51,6 +51,8 @@ enum core_event_type {
                          * view are told before it */
     CORE_EVENT_FENCED,  /* the agent of a CORE_ACTION_FENCE ended: `fenced` */
     CORE_EVENT_COMMAND, /* an admin asks for an order at this member: `command` */
+    CORE_EVENT_CANCEL,  /* the admin of command number `cancel` does not wait any more. It is not
+                         * asked for again, nor answered; it may be under way, and be done yet */
 };
 
 struct core_event {
@@ -85,7 +87,8 @@ struct core_event {
         } stored;
         struct {
             uint32_t vm, generation;
-            uint32_t run;  /* enum core_run that it has reached */
+            uint32_t run;  /* enum core_run that it has reached; backwards only from SAVING to
+                            * RUNNING, for good: what was to be saved runs on */
             uint32_t stop; /* STOPPED: enum core_stop */
             uint32_t seen; /* greatest generation found on its LUNs; 0: nothing new */
         } vm;
@@ -98,6 +101,7 @@ struct core_event {
             uint64_t number;                /* rising within this life */
             const struct core_order *order; /* copied; from, incarnation, request are filled in */
         } command;
+        uint64_t cancel;
     };
 };
 
@@ -112,6 +116,9 @@ enum core_action_type {
     CORE_ACTION_PREPARE,     /* of a VM: process, login, nothing that changes the LUN; PREPARED */
     CORE_ACTION_CLAIM,       /* takeover of its LUNs as this generation; CLAIMED */
     CORE_ACTION_START,       /* restore or boot; RUNNING */
+    CORE_ACTION_SAVE,        /* live, then paused for the rest; STOPPED and saved, with the LUNs
+                              * drained; or, if that fails, resumed: RUNNING. If it is saving
+                              * already it goes on */
     CORE_ACTION_STOP,        /* end all that is of it; STOPPED when nothing is left */
     CORE_ACTION_FENCE,       /* run the agents of `node` for order `index`; FENCED */
     CORE_ACTION_TELL,        /* the answer to command `index`: `result`, 0 or a negative errno */

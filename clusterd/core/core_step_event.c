@@ -126,7 +126,7 @@ static int take_report(struct core *core, const struct core_message *message, ui
 bool core_is_command(uint32_t kind)
 {
     return kind == CORE_ORDER_CONFIG || kind == CORE_ORDER_WANT || kind == CORE_ORDER_MODE ||
-           kind == CORE_ORDER_CLEAR;
+           kind == CORE_ORDER_CLEAR || kind == CORE_ORDER_MOVE;
 }
 
 /* Proposed at once, if it is not under way: what is committed meanwhile is seen when it is applied.
@@ -279,6 +279,16 @@ static int take_command(struct core *core, const struct core_event *event)
     return rc;
 }
 
+static void take_cancel(struct core *core, uint64_t number)
+{
+    for (size_t i = core->asked.count; i > 0; i--) {
+        if (core->asked.items[i - 1].number != number)
+            continue;
+        free((char *)(uintptr_t)core->asked.items[i - 1].order.text);
+        hw_vector_remove(&core->asked, i - 1);
+    }
+}
+
 int core_take(struct core *core, const struct core_event *event, core_actions *actions)
 {
     switch (event->type) {
@@ -306,6 +316,9 @@ int core_take(struct core *core, const struct core_event *event, core_actions *a
         return core_take_fenced(core, event, actions);
     case CORE_EVENT_COMMAND:
         return take_command(core, event);
+    case CORE_EVENT_CANCEL:
+        take_cancel(core, event->cancel);
+        return 0;
     }
     return 0;
 }

@@ -67,6 +67,8 @@ int core_local_told(struct core *core, const struct core_event *event)
     core->report_news = true;
     if (event->vm.seen > local->seen)
         local->seen = event->vm.seen;
+    if (event->vm.run == CORE_RUN_RUNNING && local->run == CORE_RUN_SAVING)
+        local->run = CORE_RUN_RUNNING;
     if (event->vm.run <= local->run)
         return 0;
     local->run = event->vm.run;
@@ -123,6 +125,11 @@ static int go_on(struct core *core, struct core_local *local, const struct core_
         rc = order_vm(core, local, CORE_ACTION_CLAIM, CORE_RUN_CLAIMING, vm, actions);
     else if (local->run == CORE_RUN_CLAIMED && may_start(vm, executor))
         rc = order_vm(core, local, CORE_ACTION_START, CORE_RUN_STARTING, vm, actions);
+    else if (local->run == CORE_RUN_RUNNING && vm->phase == CORE_VM_MOVING &&
+             local->moved != vm->moved)
+        rc = order_vm(core, local, CORE_ACTION_SAVE, CORE_RUN_SAVING, vm, actions);
+    if (local->run == CORE_RUN_SAVING)
+        local->moved = vm->moved; /* once for each order */
     if (rc == 0 && actions->count > at) {
         actions->items[at].lease = executor->lease;
         actions->items[at].deadman_ms = executor->deadman_ms;

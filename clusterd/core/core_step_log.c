@@ -78,6 +78,8 @@ static void note_times(struct core *core, const struct core_order *order, uint64
         return;
     if (order->kind == CORE_ORDER_STOPPED && vm->number < core->failed_ms.count)
         core->failed_ms.items[vm->number] = now_ms;
+    if (order->kind == CORE_ORDER_STAYS && vm->number < core->move_ms.count)
+        core->move_ms.items[vm->number] = now_ms + core->timing.backoff_most_ms;
     if (order->kind == CORE_ORDER_RUNNING && vm->number < core->running_ms.count)
         core->running_ms.items[vm->number] = now_ms;
 }

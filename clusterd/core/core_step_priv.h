@@ -40,6 +40,7 @@ struct core_local { /* one generation of a VM here */
     uint32_t stop;
     uint32_t seen;
     uint64_t claimed_ms;
+    uint64_t moved; /* the MOVE that it was told to save for */
 };
 
 struct core_asked { /* a command that waits */
@@ -81,6 +82,7 @@ struct core {
     uint64_t planned, plan_ms;       /* likewise for VMs; when they are looked at again */
     HW_VECTOR(uint64_t) failed_ms;   /* by VM number: the last failure that was seen */
     HW_VECTOR(uint64_t) running_ms;  /* by VM number: since when it runs, as far as seen */
+    HW_VECTOR(uint64_t) move_ms;     /* by VM number: no other move before */
     HW_VECTOR(uint64_t) fence_given; /* orders to fence that were given to the shell */
 };
 

@@ -167,6 +167,7 @@ static const struct core_field core_vm_fields[] = {
     TEXT(27, core_vm, waiting),
     U64(28, core_vm, move_count),
     U64(29, core_vm, restart_count),
+    U64(30, core_vm, moved),
 };
 const struct core_type core_vm_type = TYPE(core_vm, by_name);
 

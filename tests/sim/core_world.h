@@ -103,6 +103,9 @@ struct core_world {
     uint32_t part[CORE_NODES_MAX]; /* hosts of one number reach each other */
     int64_t view_due_ms;           /* when the rings follow; 0: they have */
     uint64_t next_ring;
+    uint32_t fail_saves;      /* of 100 */
+    bool saved[CORE_VMS + 1]; /* a saved state is on the LUN, by VM number */
+    uint64_t saves, restores;
     uint32_t holder[CORE_VMS + 1];      /* generation that holds the reservation, by VM number */
     HW_VECTOR(uint64_t) hashes;         /* of the state, by index; 0: nobody was there */
     uint64_t told_revision, told_index; /* of the configuration that was acknowledged last */

@@ -68,6 +68,7 @@ void core_world_make(struct core_world *world, size_t count, uint32_t lease, uin
     world->prng = hw_prng_seeded(seed);
     world->timing = draw_timing(&world->prng);
     world->count = count;
+    world->fail_saves = 25;
     make_state(world, lease, &state);
     for (uint32_t id = 1; id <= count; id++)
         core_world_require(core_vote_map_set(&map, id, 1) == 0);

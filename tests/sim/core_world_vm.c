@@ -57,6 +57,13 @@ void core_world_order(struct core_world *world, struct core_host *host,
         world->starts++;
         aim(world, process, CORE_RUN_RUNNING, 20);
         break;
+    case CORE_ACTION_SAVE:
+        process->stop = CORE_STOP_SAVED;
+        aim(world, process,
+            hw_prng_chance(&world->prng, world->fail_saves, 100) ? CORE_RUN_RUNNING
+                                                                 : CORE_RUN_STOPPED,
+            30);
+        break;
     default: /* some do not die soon: their lease has to end them */
         process->stop = CORE_STOP_ORDERED;
         aim(world, process, CORE_RUN_STOPPED, hw_prng_chance(&world->prng, 1, 5) ? 300 : 10);
@@ -103,16 +110,25 @@ static uint32_t claim(struct core_world *world, struct core_host *host,
 
 static void reach(struct core_world *world, struct core_host *host, struct core_process *process)
 {
-    uint32_t seen = 0;
+    uint32_t seen = 0, before = process->run;
 
     process->goal_ms = 0;
     if (process->goal == CORE_RUN_CLAIMED)
         seen = claim(world, host, process);
     else
         process->run = process->goal;
-    if (process->goal == CORE_RUN_RUNNING && hw_prng_chance(&world->prng, 1, 20)) {
-        process->run = CORE_RUN_STOPPED;
-        process->stop = CORE_STOP_FAILED;
+    if (before == CORE_RUN_RUNNING && process->run == CORE_RUN_STOPPED &&
+        process->stop == CORE_STOP_SAVED) {
+        world->saved[process->vm] = true;
+        world->saves++;
+    }
+    if (before != CORE_RUN_RUNNING && process->run == CORE_RUN_RUNNING) {
+        world->restores += world->saved[process->vm];
+        world->saved[process->vm] = false; /* consumed, whatever comes of it */
+        if (hw_prng_chance(&world->prng, 1, 20)) {
+            process->run = CORE_RUN_STOPPED;
+            process->stop = CORE_STOP_FAILED;
+        }
     }
     tell(world, host, process, seen);
 }

@@ -34,12 +34,38 @@ static void partition_step(struct core_world *world)
     core_world_partition(world, part);
 }
 
+/* The configuration that a host knows, with two votes for one node instead of one, or one instead
+ * of two. NULL: it knows none. */
+static char *other_votes(struct core_world *world, const struct core_host *host)
+{
+    static const char more[] = " votes=2";
+    uint32_t id = any_id(world);
+    char *text, *changed, *place, node[32];
+    bool has;
+
+    if (host->core == NULL || core_config_print(core_state_of(host->core), &text) < 0)
+        return NULL;
+    (void)snprintf(node, sizeof(node), "node n%" PRIu32 " id=%" PRIu32, id, id);
+    place = strstr(text, node);
+    changed = malloc(strlen(text) + sizeof(more));
+    if (place == NULL || changed == NULL) { /* an empty store */
+        free(changed);
+        return text;
+    }
+    place += strlen(node);
+    has = strncmp(place, more, strlen(more)) == 0;
+    (void)snprintf(changed, strlen(text) + sizeof(more), "%.*s%s%s", (int)(place - text), text,
+                   has ? "" : more, has ? place + strlen(more) : place);
+    free(text);
+    return changed;
+}
+
 static void command_step(struct core_world *world)
 {
     static const char *const vms[CORE_VMS] = { "a", "b", "c", "d" };
     struct core_order order = { .kind = CORE_ORDER_WANT };
     uint32_t id = any_id(world);
-    uint64_t what = hw_prng_below(&world->prng, 4);
+    uint64_t what = hw_prng_below(&world->prng, 5);
     char *text = NULL;
 
     memcpy(order.object, vms[hw_prng_below(&world->prng, CORE_VMS)], 2);
@@ -49,10 +75,15 @@ static void command_step(struct core_world *world)
         order.object[0] = '\0';
         order.node = any_id(world);
         order.value = hw_prng_chance(&world->prng, 1, 2) ? CORE_MODE_ONLINE : CORE_MODE_STANDBY;
+    } else if (what == 2) {
+        order.kind = CORE_ORDER_MOVE;
+        order.node = any_id(world);
+        order.value = hw_prng_chance(&world->prng, 3, 4) ? CORE_VIA_AUTO : CORE_VIA_RESTART;
     } else if (what == 1) {
         const struct core_host *host = core_world_host(world, id);
 
-        if (host->core == NULL || core_config_print(core_state_of(host->core), &text) < 0)
+        text = other_votes(world, host);
+        if (text == NULL)
             return;
         order.kind = CORE_ORDER_CONFIG;
         order.object[0] = '\0';

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * clusterd/core/core_apply, clusterd/core/core_apply_config: what each order does to the state, and
- * what is refused. Letters and numbers are the holes of the protocol's review.
+ * clusterd/core/core_apply, clusterd/core/core_apply_vm, clusterd/core/core_apply_config: what each
+ * order does to the state, and what is refused. Letters and numbers are the holes of the protocol's
+ * review. (over 400: one story for each kind of order, on one state.)
  */
 #include <config.h>
 
@@ -219,6 +220,52 @@ static void fencing(void)
     core_state_free(&state);
 }
 
+static int move(uint32_t to, uint32_t via, uint32_t comes_home)
+{
+    return order(CORE_ORDER_MOVE, to, comes_home, via, 0);
+}
+
+static void moves(void)
+{
+    make();
+    CU_ASSERT_EQUAL(move(2, CORE_VIA_SAVE, 0), -EBUSY); /* it does not run */
+    runs_on(1, 1);
+    CU_ASSERT_EQUAL(move(9, CORE_VIA_SAVE, 0), -ENOENT);
+    CU_ASSERT_EQUAL(move(2, CORE_VIA_COUNT, 0), -EINVAL);
+    CU_ASSERT_EQUAL(move(1, CORE_VIA_SAVE, 0), -EALREADY);
+    CU_ASSERT_EQUAL(order(CORE_ORDER_MODE, 3, 0, CORE_MODE_STANDBY, 0), 0);
+    CU_ASSERT_EQUAL(move(3, CORE_VIA_SAVE, 0), -EPERM);
+    CU_ASSERT_EQUAL(move(2, CORE_VIA_SAVE, 1), 0);
+    CU_ASSERT(vm()->phase == CORE_VM_MOVING && vm()->moved == state.index);
+    CU_ASSERT_STRING_EQUAL(vm()->target, "n2");
+    CU_ASSERT_STRING_EQUAL(vm()->home, "n1");
+    CU_ASSERT_EQUAL(vm()->executors.items[0].revoked, 0);
+    CU_ASSERT_EQUAL(order(CORE_ORDER_GRANT, 2, 17, 0, 0), -EBUSY); /* n1 has it */
+    CU_ASSERT_EQUAL(order(CORE_ORDER_STAYS, 0, 0, 0, vm()->moved - 1), -ESTALE);
+    CU_ASSERT_EQUAL(order(CORE_ORDER_STAYS, 0, 0, 0, vm()->moved), 0);
+    CU_ASSERT_EQUAL(vm()->phase, CORE_VM_RUNNING);
+    CU_ASSERT(vm()->target[0] == '\0' && vm()->home[0] == '\0');
+    CU_ASSERT_EQUAL(move(2, CORE_VIA_SAVE, 1), 0);
+    CU_ASSERT_EQUAL(order(CORE_ORDER_STOPPED, 1, 1, CORE_STOP_SAVED, 0), 0);
+    CU_ASSERT_EQUAL(vm()->saved, CORE_SAVED_COMMITTED);
+    CU_ASSERT_STRING_EQUAL(vm()->target, "n2");
+    runs_on(2, 17);
+    CU_ASSERT_EQUAL(vm()->saved, CORE_SAVED_NONE);
+    CU_ASSERT_EQUAL(vm()->target[0], '\0');
+    CU_ASSERT_EQUAL(move(1, CORE_VIA_SAVE, 0), 0); /* home */
+    CU_ASSERT_STRING_EQUAL(vm()->home, "n1");
+    CU_ASSERT_EQUAL(order(CORE_ORDER_LOST, 2, 0, CORE_NODE_LOST, 0), 0);
+    CU_ASSERT_EQUAL(vm()->saved, CORE_SAVED_UNKNOWN);
+    CU_ASSERT_EQUAL(order(CORE_ORDER_STOPPED, 2, 17, CORE_STOP_ORDERED, 0), 0);
+    runs_on(1, 33);
+    CU_ASSERT_STRING_EQUAL(vm()->home, "");
+    CU_ASSERT_EQUAL(order(CORE_ORDER_MODE, 3, 0, CORE_MODE_ONLINE, 0), 0);
+    CU_ASSERT_EQUAL(move(3, CORE_VIA_RESTART, 0), 0);
+    CU_ASSERT_EQUAL(vm()->phase, CORE_VM_WAITING);
+    CU_ASSERT_EQUAL(node(1)->revoked, state.index);
+    core_state_free(&state);
+}
+
 static void a_request_counts_once(void)
 {
     struct core_order want = { .kind = CORE_ORDER_WANT,
@@ -371,6 +418,7 @@ const struct unit_case unit_cases[] = {
     { "failures are counted", failures_are_counted },
     { "the end of a revoked copy is no failure", an_old_copy_s_end_is_no_failure },
     { "A10: fencing is an order of its own", fencing },
+    { "moves", moves },
     { "a request counts once", a_request_counts_once },
     { "configurations replace each other", configurations_replace_each_other },
     { "S3: a new VM takes new generations", a_new_vm_takes_new_generations },

@@ -249,6 +249,16 @@ static int command(uint32_t at, uint64_t number, const struct core_order *order)
     return world.last_rc;
 }
 
+static void cancel(uint32_t at, uint64_t number)
+{
+    struct core_event event;
+
+    memset(&event, 0, sizeof(event));
+    event.type = CORE_EVENT_CANCEL;
+    event.cancel = number;
+    core_world_event(&world, core_world_host(&world, at), &event);
+}
+
 static void commands_are_judged(void)
 {
     const struct core_order lost = { .kind = CORE_ORDER_LOST, .node = 1 };
@@ -264,18 +274,102 @@ static void commands_are_judged(void)
     for (uint64_t number = 3; number < 3 + 63; number++)
         CU_ASSERT_EQUAL(command(1, number, &fine), 0);
     CU_ASSERT_EQUAL(command(1, 100, &fine), -EBUSY);
+    cancel(1, 2);
+    cancel(1, 50);
+    cancel(1, 50);
+    CU_ASSERT_EQUAL(command(1, 100, &fine), 0);
+    split_off(0); /* one after the other, but those that nobody waits for */
+    core_world_run(&world, 20000);
+    CU_ASSERT_EQUAL(world.told_commands, 63);
+    CU_ASSERT_EQUAL(world.told_result, 0);
     end();
 }
 
+/* Away with what they have in memory, and home again. */
 static void standby_moves_vms(void)
 {
     struct core_order order = { .kind = CORE_ORDER_MODE, .value = CORE_MODE_STANDBY };
+    size_t there;
 
     start(3, CORE_LEASE_MEMBER);
+    world.fail_saves = 0;
     order.node = busiest();
+    there = executing_on(order.node);
     core_world_command(&world, 1, &order);
     core_world_run(&world, 6000);
     CU_ASSERT_EQUAL(executing_on(order.node), 0);
+    CU_ASSERT_EQUAL(executing(), CORE_VMS);
+    CU_ASSERT_EQUAL(world.saves, there);
+    CU_ASSERT_EQUAL(world.restores, there);
+    order.value = CORE_MODE_ONLINE;
+    core_world_command(&world, 1, &order);
+    core_world_run(&world, 6000);
+    CU_ASSERT_EQUAL(executing_on(order.node), there);
+    CU_ASSERT_EQUAL(world.restores, 2 * there);
+    CU_ASSERT_STRING_EQUAL(core_vm_find(state_of(1), "a")->home, "");
+    end();
+}
+
+static void move(uint32_t to, uint32_t via)
+{
+    struct core_order order = { .kind = CORE_ORDER_MOVE, .node = to, .value = via, .object = "a" };
+
+    core_world_command(&world, 1, &order);
+}
+
+static uint32_t where(void)
+{
+    const struct core_vm *vm = core_vm_find(state_of(1), "a");
+
+    return vm->node[0] != '\0' ? core_node_find(state_of(1), vm->node)->id : 0;
+}
+
+static void an_admin_moves_a_vm(void)
+{
+    uint32_t from, to;
+
+    start(3, CORE_LEASE_MEMBER);
+    world.fail_saves = 0;
+    from = where();
+    to = from % 3 + 1;
+    move(from, CORE_VIA_AUTO);
+    core_world_run(&world, 1000);
+    CU_ASSERT_EQUAL(world.told_result, -EALREADY);
+    move(to, CORE_VIA_AUTO);
+    core_world_run(&world, 4000);
+    CU_ASSERT_EQUAL(world.told_result, 0);
+    CU_ASSERT_EQUAL(where(), to);
+    CU_ASSERT_EQUAL(world.restores, 1);
+    move(from, CORE_VIA_RESTART);
+    core_world_run(&world, 7000);
+    CU_ASSERT_EQUAL(where(), from);
+    CU_ASSERT_EQUAL(world.saves, 1);
+    CU_ASSERT_EQUAL(executing(), CORE_VMS);
+    end();
+}
+
+/* What cannot be saved runs on where it is; its host may die in the middle. */
+static void a_move_fails(void)
+{
+    uint64_t starts;
+    uint32_t from;
+
+    start(3, CORE_LEASE_MEMBER);
+    world.fail_saves = 100;
+    from = where();
+    starts = world.starts;
+    move(from % 3 + 1, CORE_VIA_AUTO);
+    core_world_run(&world, 3000);
+    CU_ASSERT_EQUAL(where(), from);
+    CU_ASSERT_EQUAL(core_vm_find(state_of(1), "a")->phase, CORE_VM_RUNNING);
+    CU_ASSERT_STRING_EQUAL(core_vm_find(state_of(1), "a")->target, "");
+    CU_ASSERT_EQUAL(world.starts, starts);
+    CU_ASSERT_EQUAL(executing(), CORE_VMS);
+    move(from % 3 + 1, CORE_VIA_AUTO);
+    while (core_vm_find(state_of(1), "a")->phase != CORE_VM_MOVING && world.now_ms < 20000)
+        core_world_run(&world, CORE_TICK_MS);
+    core_world_power(&world, from, false);
+    core_world_run(&world, 8000);
     CU_ASSERT_EQUAL(executing(), CORE_VMS);
     end();
 }
@@ -457,6 +551,8 @@ const struct unit_case unit_cases[] = {
     { "admins are answered", admins_are_answered },
     { "commands are judged", commands_are_judged },
     { "standby moves VMs", standby_moves_vms },
+    { "an admin moves a VM", an_admin_moves_a_vm },
+    { "a move fails", a_move_fails },
     { "guests end", guests_end },
     { "A4: votes follow the configuration", votes_follow },
     { "snapshots load who was away", snapshots },
