@@ -119,9 +119,6 @@ static struct core_beat_peer *make_room(struct core_beat_machine *machine)
 
 static bool is_barred(const struct core_beat_machine *machine, const struct core_beat *beat)
 {
-#ifdef CORE_MUTATE_NO_BARS
-    return false;
-#endif
     for (uint32_t i = 0; i < machine->table.bar_count; i++) {
         if (machine->table.bars[i].id == beat->from)
             return beat->applied < machine->table.bars[i].index;

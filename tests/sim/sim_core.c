@@ -122,7 +122,7 @@ static void host_step(struct core_world *world)
         break;
     case 5:
     case 6:
-        host->hung_ms = world->now_ms + 2 * ms;
+        host->hung_ms = world->now_ms + 4 * ms;
         break;
     default:
         host->san = !host->san || hw_prng_chance(&world->prng, 1, 2);
