@@ -113,8 +113,11 @@ int core_step(struct core *core, const struct core_event *event, core_actions *a
     if (core->diverged && !was_diverged)
         forget_state(core);
     follow = core_catch_up(core, event->now_ms, actions);
-    if (follow == 0)
-        follow = core_local_run(core, event->now_ms, actions);
+    if (follow == 0 && (timer || event->type == CORE_EVENT_VM || core->diverged ||
+                        core->state.index != core->ran)) {
+        follow = core_local_run(core, actions);
+        core->ran = follow == 0 ? core->state.index : 0;
+    }
     if (follow == 0 && (look || core->state.index != core->decided)) {
         core->decided = core->state.index;
         follow = core_lead(core, event->now_ms, actions);

@@ -226,11 +226,10 @@ static int end_others(struct core *core, bool all, core_actions *actions)
     return 0;
 }
 
-int core_local_run(struct core *core, uint64_t now_ms, core_actions *actions)
+int core_local_run(struct core *core, core_actions *actions)
 {
     int rc;
 
-    (void)now_ms;
     if (core->diverged) { /* without asking anybody; what a majority says comes later */
         rc = end_others(core, true, actions);
         core->diverged = rc < 0;

@@ -68,6 +68,7 @@ struct core {
 
     HW_VECTOR(struct core_local) locals; /* sorted by vm, generation */
     HW_VECTOR(struct core_report_item) report;
+    uint64_t ran; /* index of the state that orders were given by */
     bool report_news;
     uint32_t report_ticks;
     HW_VECTOR(struct core_asked) asked;
@@ -107,7 +108,7 @@ int core_keep_state(struct core *core, core_actions *actions);
 /* What the shell says of a VM's process. 0 or -ENOMEM. */
 int core_local_told(struct core *core, const struct core_event *event);
 /* Give orders to this node as the committed state wants them; then table and report. 0, -ENOMEM. */
-int core_local_run(struct core *core, uint64_t now_ms, core_actions *actions);
+int core_local_run(struct core *core, core_actions *actions);
 int core_local_table(struct core *core, core_actions *actions);
 int core_local_report(struct core *core, uint64_t now_ms, bool timer, core_actions *actions);
 

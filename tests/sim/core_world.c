@@ -219,7 +219,8 @@ static void act(struct core_world *world, struct core_host *host, const core_act
             core_world_queue(world, host, action);
             break;
         case CORE_ACTION_FENCE:
-            break; /* there are no agents here */
+            core_world_fence(world, host, action->node, action->index);
+            break;
         case CORE_ACTION_TELL:
             world->told_result = action->result;
             world->told_commands++;

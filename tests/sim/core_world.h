@@ -93,6 +93,15 @@ struct core_host {
     HW_VECTOR(struct core_process) processes;
 };
 
+struct core_agent { /* a fence agent that runs */
+    uint32_t node;  /* whose power it cuts */
+    uint64_t order;
+    uint32_t by;   /* host */
+    uint64_t life; /* of its clusterd */
+    int64_t end_ms;
+    bool works;
+};
+
 struct core_world {
     struct hw_prng prng;
     struct core_timing timing;
@@ -103,8 +112,11 @@ struct core_world {
     uint32_t part[CORE_NODES_MAX]; /* hosts of one number reach each other */
     int64_t view_due_ms;           /* when the rings follow; 0: they have */
     uint64_t next_ring;
-    uint32_t fail_saves;      /* of 100 */
-    bool saved[CORE_VMS + 1]; /* a saved state is on the LUN, by VM number */
+    uint32_t fail_agents;                /* of 100 */
+    HW_VECTOR(struct core_agent) agents; /* that run now */
+    uint64_t fenced;                     /* that were off in the end */
+    uint32_t fail_saves;                 /* of 100 */
+    bool saved[CORE_VMS + 1];            /* a saved state is on the LUN, by VM number */
     uint64_t saves, restores;
     uint32_t holder[CORE_VMS + 1];      /* generation that holds the reservation, by VM number */
     HW_VECTOR(uint64_t) hashes;         /* of the state, by index; 0: nobody was there */
@@ -118,8 +130,9 @@ struct core_world {
     char broken[CORE_WORLD_TEXT];
 };
 
-/* `count` hosts, 4 VMs, `lease`; durations are drawn; everything down. */
-void core_world_make(struct core_world *world, size_t count, uint32_t lease, uint64_t seed);
+/* `count` hosts, with fence agents or without, 4 VMs, `lease`; durations are drawn; all down. */
+void core_world_make(struct core_world *world, size_t count, bool agents, uint32_t lease,
+                     uint64_t seed);
 /* Give everything back. */
 void core_world_end(struct core_world *world);
 /* Power a host on, with its clusterd; off. Start its clusterd; kill it (its VMs go on). */
@@ -158,6 +171,8 @@ void core_world_order(struct core_world *world, struct core_host *host,
                       const struct core_action *action);
 void core_world_dispatch(struct core_world *world, struct core_host *host);
 void core_world_work(struct core_world *world, struct core_host *host);
+void core_world_fence(struct core_world *world, const struct core_host *host, uint32_t node,
+                      uint64_t order);
 void core_world_inventory(struct core_world *world, struct core_host *host);
 
 #endif

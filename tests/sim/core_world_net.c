@@ -41,15 +41,19 @@ static struct core_timing draw_timing(struct hw_prng *prng)
 }
 
 /* What `cluster init` would leave on each host. */
-static void make_state(struct core_world *world, uint32_t lease, struct core_state *state)
+static void make_state(struct core_world *world, bool agents, uint32_t lease,
+                       struct core_state *state)
 {
-    char text[sizeof(configuration) + 512], nodes[512];
+    char text[sizeof(configuration) + 1024], nodes[1024];
     size_t at = 0;
     int length;
 
     for (size_t i = 0; i < world->count; i++)
         at += (size_t)snprintf(nodes + at, sizeof(nodes) - at,
                                "node n%zu id=%zu memory=4096M cpus=4\n", i + 1, i + 1);
+    for (size_t i = 0; agents && i < world->count; i++)
+        at += (size_t)snprintf(nodes + at, sizeof(nodes) - at,
+                               "fence f%zu agent=fence_fake nodes=n%zu\n", i + 1, i + 1);
     length = snprintf(text, sizeof(text), configuration, core_lease_word(lease), nodes);
     core_world_require(length > 0 && (size_t)length < sizeof(text));
     core_state_init(state);
@@ -59,7 +63,8 @@ static void make_state(struct core_world *world, uint32_t lease, struct core_sta
     state->cluster.store_ms = world->timing.store_ms;
 }
 
-void core_world_make(struct core_world *world, size_t count, uint32_t lease, uint64_t seed)
+void core_world_make(struct core_world *world, size_t count, bool agents, uint32_t lease,
+                     uint64_t seed)
 {
     struct core_vote_map map = { 0 };
     struct core_state state;
@@ -69,7 +74,8 @@ void core_world_make(struct core_world *world, size_t count, uint32_t lease, uin
     world->timing = draw_timing(&world->prng);
     world->count = count;
     world->fail_saves = 25;
-    make_state(world, lease, &state);
+    world->fail_agents = 30;
+    make_state(world, agents, lease, &state);
     for (uint32_t id = 1; id <= count; id++)
         core_world_require(core_vote_map_set(&map, id, 1) == 0);
     for (uint32_t id = 1; id <= count; id++) {
@@ -104,6 +110,7 @@ void core_world_end(struct core_world *world)
         free(host->feeds);
     }
     hw_vector_free(&world->hashes);
+    hw_vector_free(&world->agents);
 }
 
 static bool together(const struct core_world *world, size_t left, size_t right)
@@ -282,6 +289,55 @@ struct core_host *core_world_leader(struct core_world *world)
     return best;
 }
 
+/* Some are late; who has none of them left is told by the next leader's. */
+void core_world_fence(struct core_world *world, const struct core_host *host, uint32_t node,
+                      uint64_t order)
+{
+    const struct core_agent agent = {
+        .node = node,
+        .order = order,
+        .by = host->id,
+        .life = host->lives,
+        .end_ms = world->now_ms + (int64_t)hw_prng_below(&world->prng, 200) * CORE_TICK_MS,
+        .works = !hw_prng_chance(&world->prng, world->fail_agents, 100),
+    };
+
+    core_world_require(hw_vector_push(&world->agents, agent) == 0);
+}
+
+static void end_agent(struct core_world *world, const struct core_agent *agent)
+{
+    struct core_host *by = core_world_host(world, agent->by);
+    struct core_event event;
+
+    if (agent->works) {
+        core_world_power(world, agent->node, false);
+        world->fenced++;
+    }
+    if (by->core == NULL || by->lives != agent->life)
+        return; /* nobody is there to be told */
+    memset(&event, 0, sizeof(event));
+    event.type = CORE_EVENT_FENCED;
+    event.fenced.node = agent->node;
+    event.fenced.order = agent->order;
+    event.fenced.off = agent->works;
+    core_world_event(world, by, &event);
+}
+
+static void end_agents(struct core_world *world)
+{
+    for (size_t i = world->agents.count; i > 0; i--) {
+        const struct core_agent agent = world->agents.items[i - 1];
+        const struct core_host *by = core_world_host(world, agent.by);
+
+        if (world->now_ms < agent.end_ms || world->now_ms < by->stalled_ms ||
+            world->now_ms < by->hung_ms)
+            continue;
+        hw_vector_remove(&world->agents, i - 1);
+        end_agent(world, &agent);
+    }
+}
+
 static void judge(struct core_world *world)
 {
     for (uint32_t vm = 1; vm <= CORE_VMS; vm++) {
@@ -297,6 +353,7 @@ static void tick(struct core_world *world)
     world->now_ms += CORE_TICK_MS;
     if (world->view_due_ms != 0 && world->now_ms >= world->view_due_ms)
         make_views(world);
+    end_agents(world);
     for (size_t i = 0; i < world->count; i++) {
         struct core_host *host = &world->hosts[(first + i) % world->count];
 

@@ -152,6 +152,8 @@ static void end_faults(struct core_world *world)
 {
     static const uint32_t whole[CORE_NODES_MAX];
 
+    world->agents.count = 0;
+    world->fail_agents = 100; /* whoever is fenced from now on for what was before stays on */
     for (uint32_t id = 1; id <= world->count; id++) {
         struct core_host *host = core_world_host(world, id);
 
@@ -209,7 +211,7 @@ static void calm(struct core_world *world)
 }
 
 struct totals {
-    uint64_t starts, faults, entries;
+    uint64_t starts, faults, entries, moves, fenced;
 };
 
 static bool schedule(uint64_t seed, bool trace, bool end_calm, struct totals *totals)
@@ -217,7 +219,7 @@ static bool schedule(uint64_t seed, bool trace, bool end_calm, struct totals *to
     struct core_world world;
     bool good;
 
-    core_world_make(&world, seed % 3 == 0 ? 5 : 3,
+    core_world_make(&world, seed % 3 == 0 ? 5 : 3, seed % 5 == 0,
                     seed % 2 == 0 ? CORE_LEASE_STORAGE : CORE_LEASE_MEMBER, seed);
     world.trace = trace;
     for (uint32_t id = 1; id <= world.count; id++)
@@ -233,6 +235,8 @@ static bool schedule(uint64_t seed, bool trace, bool end_calm, struct totals *to
     totals->starts += world.starts;
     totals->faults += world.faults;
     totals->entries += world.hashes.count;
+    totals->moves += world.restores;
+    totals->fenced += world.fenced;
     core_world_end(&world);
     return good;
 }
@@ -248,8 +252,8 @@ static int all_schedules(uint64_t seeds, const char *program)
         return 1;
     }
     printf("ok 1 - the core: %" PRIu64 " schedules, %" PRIu64 " faults, %" PRIu64
-           " starts, %" PRIu64 " entries\n1..1\n",
-           seeds, totals.faults, totals.starts, totals.entries);
+           " starts, %" PRIu64 " entries, %" PRIu64 " moved, %" PRIu64 " fenced\n1..1\n",
+           seeds, totals.faults, totals.starts, totals.entries, totals.moves, totals.fenced);
     return 0;
 }
 

@@ -22,12 +22,17 @@
 
 static struct core_world world;
 
-static void start(size_t count, uint32_t lease)
+static void start_with(size_t count, bool agents, uint32_t lease)
 {
-    core_world_make(&world, count, lease, 11);
+    core_world_make(&world, count, agents, lease, 11);
     for (uint32_t id = 1; id <= count; id++)
         core_world_power(&world, id, true);
     core_world_run(&world, 4000);
+}
+
+static void start(size_t count, uint32_t lease)
+{
+    start_with(count, false, lease);
 }
 
 static void end(void)
@@ -130,6 +135,44 @@ static void a_host_dies_storage(void)
     a_host_dies(CORE_LEASE_STORAGE);
 }
 
+/* A10: of a host that is fenced nothing is left, whatever its leases; what is given to it comes
+ * after that. One that cannot be fenced is proven by its lease. */
+static void a_host_is_fenced(void)
+{
+    const struct core_node *node;
+    uint64_t fenced;
+    uint32_t id;
+
+    start_with(3, true, CORE_LEASE_MEMBER);
+    world.fail_agents = 0;
+    id = busiest();
+    split_off(id);
+    for (node = core_node_by_id(state_of(id % 3 + 1), id);
+         node->fence_order == 0 && world.now_ms < 20000;
+         node = core_node_by_id(state_of(id % 3 + 1), id))
+        core_world_run(&world, CORE_TICK_MS);
+    CU_ASSERT_EQUAL(node->state, CORE_NODE_FENCING);
+    core_world_run(&world, 8000);
+    fenced = world.fenced; /* more than once, if its result met a change of leaders */
+    CU_ASSERT(fenced >= 1);
+    CU_ASSERT(!core_world_host(&world, id)->up);
+    node = core_node_by_id(state_of(id % 3 + 1), id);
+    CU_ASSERT(node->state == CORE_NODE_LOST && node->fence_order == 0);
+    CU_ASSERT_EQUAL(executing(), CORE_VMS);
+    split_off(0);
+    core_world_power(&world, id, true);
+    core_world_run(&world, 4000);
+    CU_ASSERT_EQUAL(core_node_by_id(state_of(1), id)->state, CORE_NODE_ONLINE);
+    world.fail_agents = 100;
+    id = busiest();
+    split_off(id);
+    core_world_run(&world, 9000);
+    CU_ASSERT_EQUAL(world.fenced, fenced);
+    CU_ASSERT_EQUAL(executing(), CORE_VMS);
+    CU_ASSERT(core_world_host(&world, id)->up);
+    end();
+}
+
 /* Cut off with its SAN: its guests stop by themselves before they go on elsewhere. */
 static void a_host_is_cut_off(void)
 {
@@ -193,7 +236,7 @@ static void old_grants_do_not_start(void)
     struct core_host *host;
     const struct core_vm *vm;
 
-    core_world_make(&world, 1, CORE_LEASE_MEMBER, 3);
+    core_world_make(&world, 1, false, CORE_LEASE_MEMBER, 3);
     core_world_power(&world, 1, true);
     host = core_world_host(&world, 1);
     while (host->processes.count == 0 && world.now_ms < 4000)
@@ -480,7 +523,7 @@ static uint64_t without_memory(uint64_t step, unsigned nth)
 {
     uint64_t steps;
 
-    core_world_make(&world, 1, CORE_LEASE_MEMBER, 7);
+    core_world_make(&world, 1, false, CORE_LEASE_MEMBER, 7);
     fail_step = step;
     fail_nth = nth;
     failed = false;
@@ -544,6 +587,7 @@ const struct unit_case unit_cases[] = {
     { "VMs start", vms_start },
     { "a host dies (member lease)", a_host_dies_member },
     { "a host dies (storage lease)", a_host_dies_storage },
+    { "A10: a host is fenced", a_host_is_fenced },
     { "a host is cut off", a_host_is_cut_off },
     { "A2: a main thread hangs, and its beats go on", a_main_thread_hangs },
     { "H3: a clusterd restarts", a_clusterd_restarts },
