@@ -82,9 +82,8 @@ struct guest {
     uint64_t tsc_khz, apic_khz;
     bool kvm_clock;
     uint16_t pm_timer_port; /* 0: none */
-    uint16_t pm_control_port;
+    uint16_t pm_event_port, pm_enable_port, pm_control_port;
     uint16_t pm_s5; /* SLP_TYP, at its place */
-    uint32_t flat_command_bytes;
     char command[GUEST_COMMAND_BYTES];
     volatile uint32_t interrupts[VECTORS];
 };

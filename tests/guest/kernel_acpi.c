@@ -14,7 +14,9 @@ enum {
     MADT_APIC = 0,
     APIC_ENABLED = 1,
     FADT_DSDT = 40,
+    FADT_PM1A_EVENT = 56,
     FADT_PM1A_CONTROL = 64,
+    FADT_PM1_EVENT_BYTES = 88,
     FADT_PM_TIMER = 76,
     RSDP_RSDT = 16,
     RSDP_BYTES = 20,
@@ -83,6 +85,9 @@ unsigned kernel_acpi(uint64_t rsdp_at, uint32_t ids[GUEST_CPUS])
             count = read_madt(table, ids);
         if (memcmp(table, "FACP", 4) == 0) {
             guest.pm_control_port = (uint16_t)word32(table + FADT_PM1A_CONTROL);
+            guest.pm_event_port = (uint16_t)word32(table + FADT_PM1A_EVENT);
+            guest.pm_enable_port =
+                (uint16_t)(guest.pm_event_port + table[FADT_PM1_EVENT_BYTES] / 2);
             guest.pm_timer_port = (uint16_t)word32(table + FADT_PM_TIMER);
             guest.pm_s5 = find_s5(checked(word32(table + FADT_DSDT)));
         }

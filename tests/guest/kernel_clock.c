@@ -17,6 +17,7 @@ enum {
     PM_HZ = 3579545,
     PM_MASK = 0xffffff,
     MEASURE_TICKS = PM_HZ / 20,
+    READINGS = 8,
 };
 
 static uint32_t pm_timer(void)
@@ -24,24 +25,45 @@ static uint32_t pm_timer(void)
     return io_in(guest.pm_timer_port, 4) & PM_MASK;
 }
 
+/* Counters at one moment: of some readings the one that took least, for the host may be busy. */
+struct moment {
+    uint64_t tsc;
+    uint32_t pm, apic_left;
+};
+
+static struct moment read_moment(void)
+{
+    struct moment best = { 0 };
+    uint64_t least = UINT64_MAX;
+
+    for (unsigned i = 0; i < READINGS; i++) {
+        const uint64_t before = tsc_read();
+        const uint32_t pm = pm_timer(), left = kernel_apic_timer_left();
+        const uint64_t took = tsc_read() - before;
+
+        if (took >= least)
+            continue;
+        least = took;
+        best = (struct moment) { before + took / 2, pm, left };
+    }
+    return best;
+}
+
 /* For a 20th of a second by the power management's timer. */
 static void measure(uint64_t *ret_tsc_khz, uint64_t *ret_apic_khz)
 {
-    uint32_t first, ticks, apic;
-    uint64_t tsc;
+    struct moment first, last;
+    uint64_t ticks;
 
     kernel_apic_timer(UINT32_MAX);
-    first = pm_timer();
-    tsc = tsc_read();
-    apic = kernel_apic_timer_left();
-    do
-        ticks = (pm_timer() - first) & PM_MASK;
-    while (ticks < MEASURE_TICKS);
-    tsc = tsc_read() - tsc;
-    apic -= kernel_apic_timer_left();
+    first = read_moment();
+    while (((pm_timer() - first.pm) & PM_MASK) < MEASURE_TICKS)
+        ;
+    last = read_moment();
     kernel_apic_timer(0);
-    *ret_tsc_khz = scale(tsc, PM_HZ, (uint64_t)ticks * 1000);
-    *ret_apic_khz = scale(apic, PM_HZ, (uint64_t)ticks * 1000);
+    ticks = (last.pm - first.pm) & PM_MASK;
+    *ret_tsc_khz = scale(last.tsc - first.tsc, PM_HZ, ticks * 1000);
+    *ret_apic_khz = scale(first.apic_left - last.apic_left, PM_HZ, ticks * 1000);
 }
 
 void kernel_clock(void)

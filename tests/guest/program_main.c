@@ -17,6 +17,15 @@ static struct {
     uint64_t looked_tsc;
 } input;
 
+struct shared_job {
+    job_fn run;
+    void *argument;
+};
+
+/* What the other processors do meanwhile. */
+static struct shared_job others;
+static bool others_work;
+
 static void program_help(const char *command);
 
 static const struct program programs[] = {
@@ -24,6 +33,7 @@ static const struct program programs[] = {
     { "check", program_check },
     { "spoil", program_spoil },
     { "dirty", program_dirty },
+    { "dirtyend", program_dirtyend },
     { "beats", program_beats },
     { "clocks", program_clocks },
     { "pci", program_pci },
@@ -35,6 +45,7 @@ static const struct program programs[] = {
     { "off", program_off },
     { "reset", program_reset },
     { "panic", program_panic },
+    { "button", program_button },
     { "help", program_help },
 };
 
@@ -68,6 +79,10 @@ static void look_for_input(void)
     while (!input.whole) {
         const uint64_t byte = call_kernel(CALL_READ, 0, 0, 0);
 
+        if (byte == UINT64_MAX && power_button_was_pressed()) {
+            memcpy(input.bytes, "off", sizeof("off")); /* as if somebody had written it */
+            input.whole = true;
+        }
         if (byte == UINT64_MAX)
             return;
         if (byte == '\r')
@@ -98,6 +113,15 @@ static void next_input(void)
     input.whole = false;
 }
 
+void say_busy(const char *name)
+{
+    struct line line;
+
+    line_begin(&line, "busy");
+    line_text(&line, "command", name);
+    say(&line);
+}
+
 void say_running(const char *name)
 {
     struct line line;
@@ -114,11 +138,6 @@ struct cpu *cpu_at(unsigned index)
     return &cpu_blocks[index].cpu;
 }
 
-struct shared_job {
-    job_fn run;
-    void *argument;
-};
-
 static void other_processor(void *argument, unsigned unused)
 {
     const struct shared_job *job = argument;
@@ -130,24 +149,58 @@ static void other_processor(void *argument, unsigned unused)
     (void)call_kernel(CALL_EXIT, 0, 0, 0);
 }
 
+static void hand_out(struct shared_job *job, unsigned cpus)
+{
+    for (unsigned i = 1; i < cpus; i++) {
+        struct cpu *cpu = cpu_at(i);
+
+        cpu->job = other_processor;
+        cpu->argument = job;
+        __atomic_store_n(&cpu->job_given, cpu->job_given + 1, __ATOMIC_SEQ_CST);
+        (void)call_kernel(CALL_WAKE, i, 0, 0);
+    }
+}
+
+static void wait_for(unsigned cpus)
+{
+    for (unsigned i = 1; i < cpus; i++)
+        while (cpu_at(i)->job_done != cpu_at(i)->job_given)
+            call_wait(NULL, 0, tsc_read() + tsc_of_us(500));
+}
+
 void run_on(unsigned cpus, job_fn run, void *argument)
 {
     struct shared_job job = { run, argument };
 
     if (cpus > guest.cpus)
         cpus = guest.cpus;
-    for (unsigned i = 1; i < cpus; i++) {
-        struct cpu *cpu = cpu_at(i);
-
-        cpu->job = other_processor;
-        cpu->argument = &job;
-        __atomic_store_n(&cpu->job_given, cpu->job_given + 1, __ATOMIC_SEQ_CST);
-        (void)call_kernel(CALL_WAKE, i, 0, 0);
-    }
+    if (others_work)
+        cpus = 1;
+    hand_out(&job, cpus);
     run(argument, 0);
-    for (unsigned i = 1; i < cpus; i++)
-        while (cpu_at(i)->job_done != cpu_at(i)->job_given)
-            call_wait(NULL, 0, tsc_read() + tsc_of_us(500));
+    wait_for(cpus);
+}
+
+bool start_others(job_fn run, void *argument)
+{
+    if (others_work || guest.cpus < 2)
+        return false;
+    others = (struct shared_job) { run, argument };
+    others_work = true;
+    hand_out(&others, guest.cpus);
+    return true;
+}
+
+bool others_are_busy(void)
+{
+    return others_work;
+}
+
+void end_others(void)
+{
+    if (others_work)
+        wait_for(guest.cpus);
+    others_work = false;
 }
 
 /* --- commands --- */
@@ -216,6 +269,7 @@ void program_main(void *unused, unsigned unused_cpu)
     (void)unused;
     (void)unused_cpu;
     memset(guest.generations, 0, guest.pages * sizeof(*guest.generations));
+    power_begin();
     say_ready();
     while (*command != '\0') {
         obey(command);

@@ -120,6 +120,10 @@ void program_fill(const char *command)
                            .first_wrong = UINT64_MAX };
     const uint64_t began = tsc_read();
 
+    if (others_are_busy()) {
+        say_busy("fill");
+        return;
+    }
     if (sweep.generation == 0)
         sweep.generation = 1;
     run_on(guest.cpus, sweep_some, &sweep);
@@ -143,6 +147,10 @@ void program_check(const char *command)
     const uint64_t began = tsc_read();
 
     (void)command;
+    if (others_are_busy()) {
+        say_busy("check");
+        return;
+    }
     run_on(guest.cpus, sweep_some, &sweep);
     say_sweep(&sweep, "checked", tsc_read() - began);
 }

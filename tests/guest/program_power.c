@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * off, reset, panic: how a machine ends.
+ * off, reset, panic, and the power button: how a machine ends.
  */
 #include "tests/guest/call.h"
 #include "tests/guest/program.h"
 
-enum { SLP_EN = 0x2000, PANIC_PORT = 0x505, PANICKED = 1, RESET_CONTROL = 0xcf9 };
+enum {
+    POWER_BUTTON = 0x100,
+    SLP_EN = 0x2000,
+    PANIC_PORT = 0x505,
+    PANICKED = 1,
+    RESET_CONTROL = 0xcf9
+};
 enum { END_US = 5000000 };
 
 static void say_ending(const char *how)
@@ -55,6 +61,35 @@ void program_reset(const char *command)
         call_out(RESET_CONTROL, 1, 6);
     }
     wait_for_end();
+}
+
+/* --- the power button (ACPI 6.4, 4.8.2.2.1) --- */
+
+static bool ignores_button; /* the first processor's alone */
+
+void power_begin(void)
+{
+    if (guest.pm_event_port != 0)
+        call_out(guest.pm_enable_port, 2, POWER_BUTTON); /* nobody takes the interrupt */
+}
+
+bool power_button_was_pressed(void)
+{
+    struct line line;
+
+    if (guest.pm_event_port == 0 || (call_in(guest.pm_event_port, 2) & POWER_BUTTON) == 0)
+        return false;
+    call_out(guest.pm_event_port, 2, POWER_BUTTON); /* seen */
+    line_begin(&line, "button");
+    line_number(&line, "ignored", ignores_button);
+    say(&line);
+    return !ignores_button;
+}
+
+/* button [do=off|ignore]: what follows when it is pressed */
+void program_button(const char *command)
+{
+    ignores_button = word_is(word_value(command, "do"), "ignore");
 }
 
 /* panic: the host is told, and the guest goes on */

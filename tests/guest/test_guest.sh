@@ -3,18 +3,20 @@
 # The test guest (doc/test-guest.md), in QEMU without KVM and in hawser-vmm: what it finds in a
 # machine, and that it finds what is wrong. QEMU's machine is not ours: what the guest says there is
 # judged by somebody else's devices.
-# shellcheck disable=SC2317,SC2086
+# shellcheck disable=SC2317
 # shellcheck source=tests/tap.sh
 . "$(dirname "$0")/../tap.sh"
+# shellcheck source=tests/guest/lines.sh
+. "$(dirname "$0")/lines.sh"
 
 VMM=$HW_TOP_BUILDDIR/vmm-core/run/hawser-vmm
 GUEST=$HW_TOP_BUILDDIR/tests/guest/guest.elf
 IMAGE=$HW_TOP_BUILDDIR/tests/guest/guest.img
-LIMIT='timeout 120'
 PID=
 work=$(mktemp -d) || exit 1
-trap 'kill -KILL $PID 2>/dev/null; rm -rf "$work"' EXIT
+trap 'kill $PID 2>/dev/null; rm -rf "$work"' EXIT
 mkfifo "$work/in" || exit 1
+trap '' PIPE # a guest that has ended reads no more
 
 # in_qemu CPUS MEMORY COMMANDS [OPTION...]: what it says, into $work/said; takes the place of its shell.
 # Without commands without a kernel, too.
@@ -22,25 +24,20 @@ in_qemu()
 {
     local kernel=(-kernel "$GUEST" -append "$3")
     [ -n "$3" ] || kernel=()
-    exec $LIMIT qemu-system-x86_64 -nodefaults -accel tcg -M pc -display none -serial stdio -no-reboot -smp "$1" \
+    exec timeout 120 qemu-system-x86_64 -nodefaults -accel tcg -M pc -display none -serial stdio -no-reboot -smp "$1" \
         -m "$2" "${kernel[@]}" "${@:4}" >"$work/said" 2>"$work/err"
 }
 
 in_vmm()
 {
-    exec $LIMIT "$VMM" run --no-state --serial stdio --no-reboot --cpus "$1" --memory "$2" --kernel "$GUEST" \
+    exec timeout 120 "$VMM" run --no-state --serial stdio --no-reboot --cpus "$1" --memory "$2" --kernel "$GUEST" \
         --append "$3" "${@:4}" >"$work/said" 2>"$work/err"
 }
 
-# value EVENT KEY [N]: in the N-th line of this kind (1)
+# value EVENT KEY [N]
 value()
 {
-    tr -d '\r' <"$work/said" | awk -v event="$1" -v key="$2" -v n="${3:-1}" '
-        $1 == "@guest" && $2 == event && ++seen == n {
-            for (i = 3; i <= NF; i++)
-                if (index($i, key "=") == 1)
-                    print substr($i, length(key) + 2)
-        }'
+    guest_value "$work/said" "$@"
 }
 
 said()
@@ -54,17 +51,6 @@ within()
 {
     [ -n "$2" ] && [ -n "$3" ] && [ $(($2 * 100)) -ge $(($3 * (100 - $1))) ] &&
         [ $(($2 * 100)) -le $(($3 * (100 + $1))) ]
-}
-
-# wait_until COMMAND...
-wait_until()
-{
-    local tries
-    for ((tries = 0; tries < 3000; tries++)); do
-        "$@" && return 0
-        sleep 0.02
-    done
-    return 1
 }
 
 said_running()
@@ -96,12 +82,19 @@ tests_in()
     tap_check "$1: the other" [ $(($(value dirtied at 2))) -ge $((0x100000000)) ]
     tap_check "$1: pages of both were written" [ "$(value checked pages)" -gt 256 ]
 
-    ("$2" 4 16M 'clocks;beats seconds=0;reset by=fault' <"$work/in") &
+    : >"$work/said"
+    ("$2" 4 16M 'clocks;beats seconds=0;reset by=fault') <"$work/in" &
+    PID=$!
     exec 9>"$work/in"
     tap_check "$1: it runs until it is told to stop" wait_until said_running
+    kill -STOP "$(pgrep -P "$PID")"
+    sleep 1 # that is what the guest shall feel
+    kill -CONT "$(pgrep -P "$PID")"
     printf 'stop\n' >&9
-    wait $!
+    wait "$PID"
+    PID=
     exec 9>&-
+    tap_check "$1: it feels that it stood still" [ "$(value beats longest_us)" -ge 900000 ]
     tap_is "$1: which it does, and shuts down by a triple fault" \
         "$(value "done" command 2) $(value ending how)" "beats reset"
     tap_is "$1: clocks of four processors never go back" \
@@ -114,6 +107,12 @@ tests_in()
     tap_is "$1: ring 0 and ring 3 see the same one" "$(value clocks ring0_between)" 1
     [ "$(value ready kvmclock)" = 0 ] ||
         tap_check "$1: so is KVM's clock" within 5 "$(value clocks kvmclock_ppm_of_pm)" 1000000
+
+    ("$2" 3 32M 'dirty background=1 mode=random at_mb=8 mb=8 rate=20;check;beats mb=4;dirtyend;check;off') </dev/null
+    tap_is "$1: memory changes while it beats" \
+        "$(value busy command) $(value beats wrong) $(value dirtied wrong) $(value checked wrong)" "check 0 0 0"
+    tap_check "$1: one beats" [ "$(value beats count)" -gt 0 ]
+    tap_check "$1: the others write" [ "$(value dirtied written)" -gt 0 ]
 
     ("$2" 1 16M 'entropy bytes=2000;entropy bytes=128 masked=1;off' "${@:3}") </dev/null
     tap_check "$1: entropy comes, by its vector" [ "$(value entropy bytes)" -ge 2000 ]
@@ -135,13 +134,13 @@ disk_tests()
     tap_is "$name: one that lost writes would not pass" "$(value diskverified bad 2) $(value diskverified stale 2)" "0 24"
     tap_is "$name: no interrupt is lost" "$(value diskwritten late)" 0
 
-    (LIMIT='' && "$run" 1 32M "diskwrite $blocks start=1201 count=0 depth=32" "$@") </dev/null &
+    ("$run" 1 32M "diskwrite $blocks start=1201 count=0 depth=32" "$@") </dev/null &
     PID=$!
     tap_check "$name: writes become durable" wait_until said_durable 20
-    kill -KILL "$PID"
+    kill -KILL "$(pgrep -P "$PID")"
     wait "$PID" 2>/dev/null
     PID=
-    durable=$(tr -d '\r' <"$work/said" | sed -n 's/^@guest durable .*sequence=\([0-9]*\)$/\1/p' | tail -n 1)
+    durable=$(guest_durable "$work/said")
     ("$run" 1 32M "diskverify $blocks durable=$durable;off" "$@") </dev/null
     tap_is "$name: and are there when the machine was killed" \
         "$(value diskverified durable) $(value diskverified bad) $(value diskverified stale)" "$durable 0 0"
@@ -174,7 +173,7 @@ boot_tests()
 echo_runs()
 {
     : >"$work/said"
-    (LIMIT='' && in_qemu 1 16M 'netecho;off' "$@") <"$work/in" &
+    (in_qemu 1 16M 'netecho;off' "$@") <"$work/in" &
     PID=$!
     exec 9>"$work/in"
     wait_until has_begun

@@ -4,9 +4,11 @@
 # the guest writes, again and again, and then the guest: nothing that was durable is lost. The guest counts its
 # writes by itself, and what became durable is read from its serial line.
 # ROUNDS=N: the server is killed N times (3)
-# shellcheck disable=SC2317,SC2086
+# shellcheck disable=SC2317
 # shellcheck source=tests/tap.sh
 . "$(dirname "$0")/../tap.sh"
+# shellcheck source=tests/guest/lines.sh
+. "$(dirname "$0")/lines.sh"
 
 VMM=$HW_PLAIN_BUILDDIR/vmm-core/run/hawser-vmm
 GUEST=$HW_PLAIN_BUILDDIR/tests/guest/guest.elf
@@ -17,8 +19,9 @@ WORDS='blocks=500 seed=5'
 PID=
 SERVE_PID=
 work=$(mktemp -d) || exit 1
-trap 'kill -KILL $PID 2>/dev/null; kill -TERM $SERVE_PID 2>/dev/null; wait; rm -rf "$work"' EXIT
+trap 'kill $PID 2>/dev/null; kill -TERM $SERVE_PID 2>/dev/null; wait; rm -rf "$work"' EXIT
 mkfifo "$work/in" || exit 1
+trap '' PIPE # a guest that has ended reads no more
 
 # in_qemu COMMANDS, in_vmm COMMANDS: the guest with the disk; takes the place of its shell
 in_qemu()
@@ -36,36 +39,20 @@ in_vmm()
         --disk "vhost:$work/serve/disk" --kernel "$GUEST" --append "$1" >"$work/said" 2>"$work/err"
 }
 
-# value EVENT KEY: in the first line of this kind
+# value EVENT KEY [N]
 value()
 {
-    tr -d '\r' <"$work/said" | awk -v event="$1" -v key="$2" '
-        $1 == "@guest" && $2 == event && !seen++ {
-            for (i = 3; i <= NF; i++)
-                if (index($i, key "=") == 1)
-                    print substr($i, length(key) + 2)
-        }'
+    guest_value "$work/said" "$@"
 }
 
-# the last write that is durable
 durable()
 {
-    tr -d '\r' <"$work/said" | sed -n 's/^@guest durable .*sequence=\([0-9]*\)$/\1/p' | tail -n 1
+    guest_durable "$work/said"
 }
 
 durable_after()
 {
     [ "$(durable)" -gt "$1" ] 2>/dev/null
-}
-
-wait_until()
-{
-    local tries
-    for ((tries = 0; tries < 3000; tries++)); do
-        "$@" && return 0
-        sleep 0.02
-    done
-    return 1
 }
 
 said()
