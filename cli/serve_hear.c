@@ -83,7 +83,7 @@ static bool next_block(struct cli_serve *serve, const json_t *event)
     if (used < *generation) /* told twice: as an event and in the status */
         return true;
     *generation += STO_GENERATION_BLOCK;
-    serve->wish.takeover = false;
+    serve->wish.takeover = serve->told.owns = false;
     (void)cli_serve_command(&serve->wish, &serve->paths, &serve->command);
     (void)fprintf(serve->call->err,
                   "%s: restarts and reconnects used up the grant: goes on with generation %u\n",
