@@ -85,12 +85,19 @@ disk5_sum()
 }
 
 # Given up in order, while the guest goes on: another node may write now, and what waits must not follow that.
+# a_guest: of the second disk, that nobody stops; it writes when this returns
+a_guest()
+{
+    : >stay.out # what an earlier one said is not its word
+    "$LAB_BIN/vhdrive" "$PWD/disk5.sock" "$SECTORS" stay >>stay.out 2>&1 &
+    DRIVE_PID=$!
+    wait_until 20 grep -q written stay.out || tap_not_ok "a guest writes" "$(cat stay.out)"
+}
+
 given_up()
 {
     local before
-    "$LAB_BIN/vhdrive" "$PWD/disk5.sock" "$SECTORS" stay >stay.out 2>&1 &
-    DRIVE_PID=$!
-    wait_until 10 grep -q written stay.out
+    a_guest
     tap_check "both are handed over, while a guest writes" ask '{"command":"hand-over"}'
     hawser 2 takeover 1 80 >/dev/null 2>&1
     hawser 2 takeover 5 80 >/dev/null 2>&1
@@ -147,7 +154,7 @@ does_not_go_on()
 {
     local lun before
     use_up
-    (drive 5) >/dev/null 2>&1 &
+    timeout 60 "$LAB_BIN/vhdrive" "$PWD/disk5.sock" "$SECTORS" >/dev/null 2>&1 &
     DRIVE_PID=$!
     tap_check "used up again, a guest waits" wait_until 10 waiting
     for lun in 1 5; do
@@ -169,9 +176,7 @@ one_elsewhere()
     start
     ask '{"command":"acquire","generation":240}'
     wait_until 10 status_is '.gate' open
-    "$LAB_BIN/vhdrive" "$PWD/disk5.sock" "$SECTORS" stay >stay.out 2>&1 &
-    DRIVE_PID=$!
-    wait_until 10 grep -q written stay.out
+    a_guest
     ask '{"command":"hand-over"}'
     tap_check "given back, another node takes one of the two" hawser 2 takeover 1 256
     hawser 2 release 1 272 >/dev/null 2>&1
