@@ -25,7 +25,7 @@ struct scene {
     struct vmm_life_config config;
     struct hw_prng prng;
     uint8_t *before; /* its memory as it was when it was saved */
-    unsigned begins, refused, settled, told, saves;
+    unsigned begins, stops, refused, settled, told, saves;
     enum vmm_save_outcome outcome;
     struct hw_error error;
     bool stays;          /* a machine that begins is not run */
@@ -60,6 +60,16 @@ static inline void scene_begins(void *context)
     if (!scene->stays)
         vmm_machine_run(scene->world.machine);
     qb_loop_stop(scene->loop);
+}
+
+static inline void scene_stops(void *context)
+{
+    ((struct scene *)context)->stops++;
+}
+
+static inline void scene_resumes(void *context)
+{
+    vmm_machine_run(((struct scene *)context)->world.machine);
 }
 
 static inline void scene_refused(void *context, const struct hw_error *error)
@@ -138,8 +148,10 @@ static inline void scene_end(struct scene *scene)
 /* A machine begins, or is refused. */
 static inline void scene_live(struct scene *scene, enum vmm_life_start start)
 {
-    const struct vmm_life_callbacks callbacks = { scene_begins, scene_refused, scene_save_ended,
-                                                  scene_told,   scene_settled, scene };
+    const struct vmm_life_callbacks callbacks = { scene_begins,     scene_stops,
+                                                  scene_resumes,    scene_refused,
+                                                  scene_save_ended, scene_told,
+                                                  scene_settled,    scene };
 
     world_begin(&scene->world, 1);
     scene->config.socket = scene->server.socket;

@@ -3,7 +3,7 @@
  * vmm-core/run/vmm_life, vmm-core/run/vmm_saver, vmm-core/run/vmm_restorer, with
  * vmm-core/run/vmm_machine_pages and vmm-core/run/vmm_machine_needs: a whole machine begins cold,
  * is saved and restored, with all of its memory; what must not begin is refused. Skipped where
- * there is no /dev/kvm.
+ * there is no /dev/kvm. vmm-core/run/vmm_run_state is in test_vmm_state.sh.
  */
 #include <config.h>
 

@@ -57,11 +57,19 @@ static void refused(const char *const *words, int status, const char *part)
 
 static void refuses_wrong_words(void)
 {
-    refused(WORDS("run", "--kernel", "/dev/null"), 2, "--no-state: is missing");
     refused(WORDS("run", "--no-state", "--append", "quiet"), 2, "--kernel: is missing");
     refused(WORDS("run", "--no-state", "--initrd", "i"), 2, "--kernel: is missing");
     refused(WORDS("run", "--no-state", "--kernel", "k", "--boot", "net"), 2, "without firmware");
     refused(WORDS("run", "--no-state", "--firmware", "f", "--boot", "floppy"), 2, "--boot");
+    refused(WORDS("run", "--kernel", "/dev/null"), 2, "--state: is missing");
+    refused(WORDS("restore", "--kernel", "/dev/null"), 2, "--state: is missing");
+    refused(WORDS("restore", "--kernel", "k", "--no-state"), 2, "restore: takes neither");
+    refused(WORDS("run", "--kernel", "k", "--state", "vhost:s", "--no-state"), 2, "contradicts");
+    refused(WORDS("run", "--kernel", "k", "--state", "/run/s"), 2, "--state: is no vhost:SOCKET");
+    refused(WORDS("run", "--kernel", "k", "--state", "vhost:s", "--uuid", "1"), 2, "--uuid: is no");
+    refused(WORDS("run", "--kernel", "k", "--state", "vhost:s", "--node", "0"), 2, "node");
+    refused(WORDS("restore", "--kernel", "k", "--state", "vhost:s", "--generation", "x"), 2,
+            "generation");
     refused(WORDS("run", "--no-state", "--kernel", "k", "--memory", "1M"), 2, "memory");
     refused(WORDS("run", "--no-state", "--kernel", "k", "--memory", "lots"), 2, "memory");
     refused(WORDS("run", "--no-state", "--kernel", "k", "--cpus", "0"), 2, "cpus");

@@ -215,10 +215,24 @@ static void save_ended(void *context, enum vmm_save_outcome outcome, const struc
     life->callbacks.save_ended(life->callbacks.context, outcome, error);
 }
 
+static void stops(void *context)
+{
+    struct vmm_life *life = context;
+
+    life->callbacks.stops(life->callbacks.context);
+}
+
+static void resumes(void *context)
+{
+    struct vmm_life *life = context;
+
+    life->callbacks.resumes(life->callbacks.context);
+}
+
 int vmm_life_save(struct vmm_life *life, const struct vmm_saver_order *order,
                   struct hw_error *error)
 {
-    const struct vmm_saver_callbacks callbacks = { save_ended, begin_frozen, life };
+    const struct vmm_saver_callbacks callbacks = { stops, resumes, save_ended, begin_frozen, life };
     struct vmm_place place;
     int rc;
 

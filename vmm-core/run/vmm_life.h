@@ -25,6 +25,10 @@ struct vmm_life_config {
 struct vmm_life_callbacks {
     /* Let it run; it is loaded if it was to be restored, and else to be booted first. */
     void (*begins)(void *context);
+    /* It is to stand for its save: it gets nothing from outside any more. */
+    void (*stops)(void *context);
+    /* It stood for its save: let it run again, unless it is to stand for another reason. */
+    void (*resumes)(void *context);
     /* It cannot begin. */
     void (*refused)(void *context, const struct hw_error *error);
     /* A save is over. SAVED, LOST: the guest must not run here any more. */

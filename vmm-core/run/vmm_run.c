@@ -76,32 +76,44 @@ static int32_t alarm_due(int32_t fd, int32_t revents, void *data)
 }
 
 /* Firmware begins by itself. */
-static int begin(struct run *run)
+int run_boot(struct run *run)
 {
     return run->boot.name == NULL ? 0 : vmm_machine_boot_pvh(run->machine, &run->boot, run->error);
 }
 
+void run_begin(struct run *run)
+{
+    vmm_outside_set_machine(run->outside, run->machine);
+    if (!run->paused)
+        vmm_machine_run(run->machine);
+}
+
+/* With a state area it begins when that says so; but a guest that has reset itself begins at once.
+ */
 static int start(struct run *run)
 {
     const struct vmm_machine_callbacks callbacks = { put, was_read, ended, panicked, run };
+    const bool at_once = run->state.socket == NULL || run->begun;
     int rc = vmm_machine_new(run->kvm_fd, &run->config, &callbacks, &run->machine, run->error);
 
-    if (rc == 0)
-        rc = begin(run);
+    if (rc == 0 && run->state.socket != NULL)
+        rc = run_begin_life(run);
+    if (rc == 0 && at_once)
+        rc = run_boot(run);
     if (rc == 0)
         rc = qb_loop_poll_add(run->loop, QB_LOOP_MED, vmm_machine_alarm_fd(run->machine), POLLIN,
                               run, alarm_due);
     if (rc < 0)
         return rc;
     run->told_panic = false;
-    vmm_outside_set_machine(run->outside, run->machine);
-    if (!run->paused)
-        vmm_machine_run(run->machine);
+    if (at_once)
+        run_begin(run);
     return 0;
 }
 
 static void stop(struct run *run)
 {
+    run_end_life(run);
     vmm_machine_keep(run->machine, &run->config);
     vmm_machine_count(run->machine, &run->counts);
     vmm_outside_set_machine(run->outside, NULL);
@@ -166,15 +178,8 @@ static int restart(struct run *run, const char *text)
     return -EIO;
 }
 
-static int32_t machine_ended(int32_t fd, int32_t revents, void *data)
+void run_end_machine(struct run *run)
 {
-    struct run *run = data;
-    eventfd_t count;
-
-    (void)revents;
-    if (eventfd_read(fd, &count) < 0)
-        return 0;
-    tell_panic(run); /* before it may be too late */
     if (run->end == VMM_MACHINE_DISK_LOST) {
         (void)hw_error_set(run->error, HW_ERROR_FAILED, EIO, "VM", run->text,
                            "check the disk, then start the VM again");
@@ -190,6 +195,21 @@ static int32_t machine_ended(int32_t fd, int32_t revents, void *data)
     } else if (!run->ends) {
         (void)restart(run, run->text);
     }
+}
+
+static int32_t machine_ended(int32_t fd, int32_t revents, void *data)
+{
+    struct run *run = data;
+    eventfd_t count;
+
+    (void)revents;
+    if (eventfd_read(fd, &count) < 0)
+        return 0;
+    tell_panic(run); /* before it may be too late */
+    if (run->life != NULL)
+        vmm_life_machine_ended(run->life, run->end);
+    else
+        run_end_machine(run);
     return 0;
 }
 
@@ -199,6 +219,8 @@ int run_reset(struct run *run, struct hw_error *error)
 
     if (run->ends)
         return hw_error_set(error, HW_ERROR_REFUSED, ESRCH, "VM", "has ended", "");
+    if (run->life != NULL && !run->begun)
+        return hw_error_set(error, HW_ERROR_REFUSED, EAGAIN, "VM", "has not begun yet", "");
     vmm_machine_pause(run->machine); /* no more end comes behind this */
     if (poll(&ended, 1, 0) > 0)
         return run->end == VMM_MACHINE_RESET && run->reboots
@@ -225,7 +247,8 @@ void run_resume(struct run *run)
         return;
     run->paused = false;
     vmm_api_event(run->api, "resumed", NULL);
-    vmm_machine_run(run->machine);
+    if (run->life == NULL || run->begun) /* else it begins when it may */
+        vmm_machine_run(run->machine);
 }
 
 static void quit_key(void *context)
@@ -324,7 +347,7 @@ static void end_all(struct run *run)
     free(run->initrd.bytes);
 }
 
-int vmm_verb_run(struct hw_call *call)
+static int run_verb(struct hw_call *call, enum vmm_life_start start)
 {
     struct hw_error error = { 0 };
     struct run run = {
@@ -332,6 +355,7 @@ int vmm_verb_run(struct hw_call *call)
     };
     int status = 0;
 
+    run.state.start = start;
     (void)signal(SIGPIPE, SIG_IGN);
     if (run_read_options(call, &run, &error) == 0 && run_read_files(call, &run, &error) == 0)
         run_all(call, &run);
@@ -339,4 +363,14 @@ int vmm_verb_run(struct hw_call *call)
     if (error.kind != HW_ERROR_NONE)
         status = hw_fail(call, &error);
     return run.ends && run.why != RUN_FAILED ? exit_status(run.why) : status;
+}
+
+int vmm_verb_run(struct hw_call *call)
+{
+    return run_verb(call, VMM_LIFE_COLD);
+}
+
+int vmm_verb_restore(struct hw_call *call)
+{
+    return run_verb(call, VMM_LIFE_RESTORE);
 }

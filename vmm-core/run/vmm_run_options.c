@@ -96,9 +96,8 @@ int run_read_options(const struct hw_call *call, struct run *run, struct hw_erro
         hw_option_number(call, "cpus", 1, VMM_MACHINE_CPUS, &cpus, error) < 0)
         return -EINVAL;
     run->config.cpus = (unsigned)cpus;
-    if (!hw_option_given(call, "no-state"))
-        return usage(error, "--no-state", "is missing: this version cannot save a VM yet",
-                     "give it, if the VM's memory may be lost");
+    if (run_read_state(call, run, error) < 0)
+        return -EINVAL;
     if (firmware_file_check(call, kernel != NULL, &run->firmware, error) < 0)
         return -EINVAL;
     if (api != NULL && hw_parse_socket(api, "--api", &run->api_path, error) < 0)

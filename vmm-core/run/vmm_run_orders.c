@@ -22,6 +22,8 @@ static const char *state_of(const struct run *run)
 {
     if (run->machine == NULL || run->ends)
         return "ended";
+    if (run->life != NULL && !run->begun)
+        return "beginning";
     return run->paused ? "paused" : "running";
 }
 
@@ -182,6 +184,8 @@ static int metrics(const struct vmm_api_call *call, json_t **ret_body, struct hw
 static const char *const balloon_keys[] = { "bytes", NULL };
 static const char *const console_keys[] = { "bytes", "attach", "input", NULL };
 
+static const char *const live_keys[] = { "downtime-ms", "budget-ms", "bandwidth", NULL };
+
 const struct vmm_api_command run_commands[] = {
     { .name = "status", .any_time = true, .run = status },
     { .name = "events", .any_time = true, .run = status }, /* as hawser-lun: each is told them */
@@ -192,6 +196,9 @@ const struct vmm_api_command run_commands[] = {
     { .name = "metrics", .any_time = true, .run = metrics },
     { .name = "console", .keys = console_keys, .any_time = true, .run = run_console },
     { .name = "balloon", .keys = balloon_keys, .run = balloon },
+    { .name = "save", .takes_time = true, .run = run_order_save },
+    { .name = "save-live", .keys = live_keys, .takes_time = true, .run = run_order_save_live },
+    { .name = "cancel", .any_time = true, .run = run_order_cancel },
     { .name = "quit", .any_time = true, .run = quit },
     { .name = NULL },
 };

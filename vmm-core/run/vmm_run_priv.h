@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The inside of hawser-vmm run: vmm_run.c (its machine and its loop), vmm_run_options.c (its
- * command line), vmm_run_orders.c (its control socket). All of it in the main loop's thread, but
- * where said.
+ * command line), vmm_run_orders.c (its control socket), vmm_run_state.c (its state area). All of it
+ * in the main loop's thread, but where said.
  */
 #ifndef VMM_RUN_PRIV_H
 #define VMM_RUN_PRIV_H
@@ -14,21 +14,23 @@
 
 #include "vmm-core/run/vmm_api.h"
 #include "vmm-core/run/vmm_firmware_file.h"
+#include "vmm-core/run/vmm_life.h"
 #include "vmm-core/run/vmm_outside.h"
 #include "vmm-core/run/vmm_run_disks.h"
 #include "vmm-core/run/vmm_words.h"
 
 /* Why hawser-vmm run ends: the name on the control socket, and the exit status. What is not here is
  * an error of its own (enum hw_error_kind). */
-#define RUN_ENDS(X)              \
-    X(POWER_OFF, "power-off", 0) \
-    X(FAILED, "failed", 1)       \
-    X(RESET, "reset", 10)        \
-    X(PANIC, "panic", 11)        \
-    X(QUIT, "quit", 12)          \
-    X(SIGNAL, "signal", 12)      \
-    X(BROKEN, "broken", 13)      \
-    X(DISK_LOST, "disk-lost", 14)
+#define RUN_ENDS(X)               \
+    X(POWER_OFF, "power-off", 0)  \
+    X(FAILED, "failed", 1)        \
+    X(RESET, "reset", 10)         \
+    X(PANIC, "panic", 11)         \
+    X(QUIT, "quit", 12)           \
+    X(SIGNAL, "signal", 12)       \
+    X(BROKEN, "broken", 13)       \
+    X(DISK_LOST, "disk-lost", 14) \
+    X(SAVED, "saved", 15)
 
 enum run_end {
 #define RUN_END_ENUM(name, word, status) RUN_##name,
@@ -60,6 +62,13 @@ struct run {
     struct firmware_file firmware; /* its file takes the kernel's place */
     enum run_on_panic on_panic;
     const char *api_path; /* NULL: no control socket */
+    /* What the command line says of its state area; socket NULL: it cannot be saved. */
+    struct vmm_life_config state;
+    /* NULL: without a state area, or there is no machine. */
+    struct vmm_life *life;
+    /* `begun`: a machine ran, or runs; `telling`: the timer of a save's progress is set. */
+    bool begun, telling;
+    qb_loop_timer_handle teller;
     int kvm_fd;
     qb_loop_t *loop;
     struct vmm_outside *outside;
@@ -100,6 +109,25 @@ void run_resume(struct run *run);
 int run_reset(struct run *run, struct hw_error *error);
 /* Leave the loop; the first reason counts. */
 void run_finish(struct run *run, enum run_end why, const char *text);
+
+/* Place what it boots. 0 or -errno with the error. */
+int run_boot(struct run *run);
+/* The machine is ready: let it run, if it is not to stand. */
+void run_begin(struct run *run);
+/* It has ended, and no save holds it any more. */
+void run_end_machine(struct run *run);
+
+/* --- vmm_run_state.c --- */
+
+/* What the command line says of the state area. 0, or -errno with the message. */
+int run_read_state(const struct hw_call *call, struct run *run, struct hw_error *error);
+/* With a new machine: let it begin when its state area says so. 0 or -errno with the error. */
+int run_begin_life(struct run *run);
+void run_end_life(struct run *run); /* before the machine goes */
+/* Rows of run_commands. */
+int run_order_save(const struct vmm_api_call *call, json_t **ret_body, struct hw_error *error);
+int run_order_save_live(const struct vmm_api_call *call, json_t **ret_body, struct hw_error *error);
+int run_order_cancel(const struct vmm_api_call *call, json_t **ret_body, struct hw_error *error);
 
 /* --- vmm_run_orders.c --- */
 

@@ -29,7 +29,6 @@ struct vmm_saver {
     qb_loop_t *loop;
     struct vmm_machine *machine;
     struct vmm_saver_callbacks callbacks;
-    bool stands;
     struct vmm_save *save;
     struct timer wake, drain, away, retry;
     int64_t drain_until_ns;
@@ -111,6 +110,7 @@ static void stop(void *context)
 {
     struct vmm_saver *saver = context;
 
+    saver->callbacks.stops(saver->callbacks.context);
     vmm_machine_pause(saver->machine);
     saver->drain_until_ns = hw_clock_now_ns(hw_clock_boottime()) + (int64_t)(DRAIN_MS * NS_PER_MS);
     look_whether_drained(saver);
@@ -120,8 +120,7 @@ static void resume(void *context)
 {
     struct vmm_saver *saver = context;
 
-    if (!saver->stands)
-        vmm_machine_run(saver->machine);
+    saver->callbacks.resumes(saver->callbacks.context);
 }
 
 /* Not offered yet: vmm_saver_start() does not let it. */
@@ -255,7 +254,6 @@ int vmm_saver_start(qb_loop_t *loop, struct vmm_machine *machine, const struct v
     saver->loop = loop;
     saver->machine = machine;
     saver->callbacks = *callbacks;
-    saver->stands = order->stands;
     rc = begin(saver, who, order, place);
     if (rc < 0) {
         free(saver);

@@ -26,13 +26,16 @@ struct vmm_place {
 };
 
 struct vmm_saver_order {
-    bool live;   /* while the guest runs; else it is stopped first */
-    bool stands; /* the guest stands already, and stays so if it is not saved */
+    bool live; /* while the guest runs; else it is stopped first */
     uint32_t downtime_ms, budget_ms;
     uint64_t bandwidth_bytes_per_s; /* as in struct vmm_save_options */
 };
 
 struct vmm_saver_callbacks {
+    /* Its guest is about to stand: it gets nothing from outside any more. */
+    void (*stops)(void *context);
+    /* It is not saved, or not yet: let the guest run again, unless it stood before. */
+    void (*resumes)(void *context);
     /* As in vmm_save.h; `error` says why, if it was not saved. Called once, and once more after
      * vmm_saver_resume(). */
     void (*ended)(void *context, enum vmm_save_outcome outcome, const struct hw_error *error);

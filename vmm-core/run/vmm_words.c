@@ -45,9 +45,16 @@ static const struct hw_option run_options[] = {
     { .name = "balloon",
       .argument = "SIZE",
       .help = "ask the guest to give up so much of its memory" },
-    { .name = "no-state",
-      .help = "run although the VM's memory cannot be saved; wanted, for there is nothing yet to "
-              "save it to" },
+    { .name = "state",
+      .argument = "vhost:SOCKET",
+      .help = "where the VM's state is saved: the socket of hawser-lun --state" },
+    { .name = "no-state", .help = "run although the VM's memory cannot be saved" },
+    { .name = "discard-state", .help = "start cold, and give up a saved state that waits there" },
+    { .name = "uuid", .argument = "UUID", .help = "the VM's, by which its state is known" },
+    { .name = "node", .argument = "N", .help = "this node, as the state shall name it" },
+    { .name = "generation",
+      .argument = "G",
+      .help = "of the ownership of the LUN, as the state shall name it" },
     { .name = "no-reboot", .help = "end when the guest resets itself, instead of booting again" },
     { .name = "on-panic",
       .argument = "go-on|pause|end",
@@ -55,6 +62,15 @@ static const struct hw_option run_options[] = {
     { .name = "api",
       .argument = "unix:PATH",
       .help = "take orders there, one JSON object a line; hawser-vmm ctl sends them" },
+    { .name = NULL },
+};
+
+static const struct hw_option inspect_options[] = {
+    { .name = "state",
+      .argument = "vhost:SOCKET|file:PATH",
+      .help = "the state area: hawser-lun's socket of it, or a file with its bytes (from "
+              "?offset=N on)" },
+    { .name = "verify", .help = "read all of memory, too, and check it" },
     { .name = NULL },
 };
 
@@ -99,11 +115,42 @@ static const struct hw_verb verbs[] = {
                 "itself off, or, with "
                 "--no-reboot, when the guest resets itself. The exit status tells which. What the "
                 "guest writes on a console that leads to stdio goes to standard output, and "
-                "standard input to the guest as fast as it reads.",
+                "standard input to the guest as fast as it reads.\n"
+                "\n"
+                "With --state it can be saved by order (ctl save), and ends with status 15 then. "
+                "It does not start over a state that waits to be restored, nor with an area that "
+                "is missing or too small. Before its guest runs the area is marked consumed, so "
+                "that no older state of the VM is ever restored.",
         .example = "hawser-vmm run --memory 256M --kernel vmlinuz --append console=ttyS0 --serial "
                    "stdio --no-state",
         .options = run_options,
         .run = HW_RUN(vmm_verb_run),
+    },
+    {
+        .path = "restore",
+        .summary = "run a virtual machine that was saved",
+        .text = "Makes the virtual machine that was saved, and goes on where it was. Give the "
+                "options that it was run with; the kernel is for when the guest resets itself. "
+                "All of the state is read and checked, then marked consumed, then the guest runs: "
+                "its clocks have gone on meanwhile.\n"
+                "\n"
+                "A state of another VM or of another size, one that is damaged, and one that needs "
+                "what this host lacks is refused, and stays where it is.",
+        .example = "hawser-vmm restore --state vhost:/run/web1.state --memory 128M --kernel "
+                   "vmlinux",
+        .options = run_options,
+        .run = HW_RUN(vmm_verb_restore),
+    },
+    {
+        .path = "inspect",
+        .summary = "show what is saved in a state area",
+        .text = "Prints what the headers of a state area say, and what is saved there: of which "
+                "VM, when, by which node, its sections and what a host must have to restore it. "
+                "Nothing is written. A state that is damaged is refused with the place of the "
+                "damage; memory is looked at with --verify only.",
+        .example = "hawser-vmm inspect --state vhost:/run/web1.state --verify",
+        .options = inspect_options,
+        .run = HW_RUN(vmm_verb_inspect),
     },
     {
         .path = "ctl",
@@ -112,6 +159,11 @@ static const struct hw_verb verbs[] = {
         .text =
             "Sends one order to the control socket of a hawser-vmm run, waits until it is "
             "done, and prints the answer; with --json as it came.\n"
+            "\n"
+            "save: the VM stands still, is saved, and ends; if that fails it goes on. save-live "
+            "(downtime-ms, budget-ms, bandwidth in bytes a second): the same, but its memory is "
+            "saved while it runs, and it stands about as long as downtime-ms. cancel: a save is "
+            "given up, if that is still possible.\n"
             "\n"
             "status: what it is and does. events: what happens, until it ends. pause: its "
             "processors stand still. resume: they go "
@@ -126,7 +178,8 @@ static const struct hw_verb verbs[] = {
             "On the socket each line is a JSON object with \"command\" and the NAMEs. The "
             "answer carries \"ok\", or \"error\" with object, reason and remedy, and the "
             "\"id\" of the order if it had one. Each connection is also told what happens, as "
-            "lines with \"event\": paused, resumed, panicked, reset, ended (with "
+            "lines with \"event\": paused, resumed, panicked, reset, state (its area is "
+            "gone, or it stands until that answers), ended (with "
             "reason and exit status); and begun, progress, done or failed with \"command\", of one "
             "that takes time. One of those "
             "is under way at a time. A connection that does not read what it is told is "
@@ -172,6 +225,7 @@ static const struct hw_exit_status exit_statuses[] = {
     { 12, "run: it was told to quit, by an order, a signal or its terminal" },
     { 13, "run: KVM cannot go on with the guest" },
     { 14, "run: a disk's server ended and kept no record of its requests" },
+    { 15, "run, restore: the VM was saved" },
     { -1, NULL },
 };
 

@@ -9,6 +9,10 @@ extern const struct hw_program vmm_program;
 
 /* hawser-vmm run; the exit status. */
 int vmm_verb_run(struct hw_call *call);
+/* hawser-vmm restore; the exit status. */
+int vmm_verb_restore(struct hw_call *call);
+/* hawser-vmm inspect; the exit status. */
+int vmm_verb_inspect(struct hw_call *call);
 /* hawser-vmm ctl; the exit status. */
 int vmm_verb_ctl(struct hw_call *call);
 /* hawser-vmm console; the exit status. */
