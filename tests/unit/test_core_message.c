@@ -90,6 +90,13 @@ static void orders_are_judged(void)
 static const struct core_report_item item_1 = { 1, 17, CORE_RUN_STOPPED, CORE_STOP_CRASHED, 40, 5 },
                                      item_2 = { 9, 33, CORE_RUN_RUNNING, 0, 0, UINT64_MAX };
 
+/* By fields: there is padding between them. */
+static bool same_item(const struct core_report_item *a, const struct core_report_item *b)
+{
+    return a->vm == b->vm && a->generation == b->generation && a->run == b->run &&
+           a->stop == b->stop && a->seen == b->seen && a->since_ms == b->since_ms;
+}
+
 static void messages_come_back(void)
 {
     static struct core_report_item items[CORE_REPORT_ITEMS_MAX];
@@ -109,7 +116,7 @@ static void messages_come_back(void)
     core_message_encode(&report, room);
     CU_ASSERT_EQUAL_FATAL(core_message_decode(room, size, items, &back), 0);
     CU_ASSERT_EQUAL(back.count, 2);
-    CU_ASSERT_EQUAL(memcmp(items, two, sizeof(two)), 0);
+    CU_ASSERT(same_item(&items[0], &item_1) && same_item(&items[1], &item_2));
     CU_ASSERT(back.from == 2 && back.incarnation == 6 && back.term == 5 && back.applied == 44);
     CU_ASSERT(core_view_id_equal(&back.view, &report.view));
     for (size_t i = 0; i < size; i++) {
