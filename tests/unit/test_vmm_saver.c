@@ -11,8 +11,9 @@
 #include "tests/unit/unit.h"
 
 /* At its entry: writes 'A'; from the first byte that it is sent on it counts in the pages from 4
- * MiB to 6 MiB, and has the firmware configuration's device write to each page from 8 MiB to 15
- * MiB, which it touches itself never; it gives back each byte that it is sent. */
+ * MiB to 6 MiB, and has the firmware configuration's device write to each page from 8 MiB to 12
+ * MiB, which it touches itself never; it gives back each byte that it is sent. However fast it is,
+ * that is less than half of the delta area: a live save converges. */
 static const uint8_t busy[] = {
     0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90,
     0x90, 0x90, 0x90, 0x90, 0x66, 0xba, 0xf8, 0x03, 0xb0, 0x41, 0xee, /* mov dx,3f8h; mov al,'A';
@@ -35,7 +36,7 @@ static const uint8_t busy[] = {
     0x66, 0xba, 0x18, 0x05, 0x89, 0xd8,       /* mov dx,518h; mov eax,ebx */
     0x0f, 0xc8, 0xef,                         /* bswap eax; out dx,eax */
     0x81, 0xc6, 0x00, 0x10, 0x00, 0x00,       /* add esi,1000h */
-    0x81, 0xfe, 0x00, 0x00, 0xf0, 0x00,       /* cmp esi,f00000h */
+    0x81, 0xfe, 0x00, 0x00, 0xc0, 0x00,       /* cmp esi,c00000h */
     0x72, 0x05, 0xbe, 0x00, 0x00, 0x80, 0x00, /* jb 2; mov esi,800000h */
     0x66, 0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, /* 2: mov dx,3fdh; in al,dx; test al,1 */
     0x74, 0xa3, 0x66, 0xba, 0xf8, 0x03,       /* jz l; mov dx,3f8h */
@@ -134,16 +135,16 @@ static void a_guest_at_work_is_saved(void)
         scene_check_echo(&scene, letter); /* it does not stand */
         while (scene.saves == i)
             qb_loop_run(scene.loop);
-        CU_ASSERT_EQUAL(scene.outcome, VMM_SAVE_SAVED);
+        CU_ASSERT_EQUAL_FATAL(scene.outcome, VMM_SAVE_SAVED);
         CU_ASSERT_EQUAL(vmm_life_progress(scene.life, &progress), 0);
         CU_ASSERT_TRUE(progress.round >= 1);
         scene_keep_memory(&scene);
         scene_kill(&scene);
         scene_live(&scene, VMM_LIFE_RESTORE); /* all of its memory is compared */
-        CU_ASSERT_EQUAL(scene.begins, 1);
+        CU_ASSERT_EQUAL_FATAL(scene.begins, 1);
         scene_check_echo(&scene, letter);
     }
-    CU_ASSERT_TRUE(pages_with(&scene, "QEMU", 8, 15) > 0);
+    CU_ASSERT_TRUE(pages_with(&scene, "QEMU", 8, 12) > 0);
     scene_kill(&scene);
     scene_end(&scene);
 }
