@@ -322,7 +322,7 @@ static void begin(struct world *world)
     fuzz_require(world->bus != NULL && vh_mem_over(&region, &memory, 1, &world->mem) == 0);
     fuzz_require(vmm_pci_new(world->bus, &callbacks, &world->pci_dev, &world->pci) == 0);
     add_disk(world);
-    world->dev.ops->resume(world->dev.dev);
+    vmm_dev_resume(&world->dev);
 }
 
 static void end(struct world *world)
@@ -448,15 +448,15 @@ static void save_and_load(struct world *world, struct input *input)
     struct vmm_state state = vmm_state_saving(&writer, 1);
     const uint8_t at = byte(input), count = byte(input) % 16;
 
-    world->dev.ops->pause(world->dev.dev);
+    vmm_dev_pause(&world->dev);
     turn();
-    if (!world->dev.ops->drained(world->dev.dev)) {
-        world->dev.ops->resume(world->dev.dev);
+    if (!vmm_dev_drained(&world->dev)) {
+        vmm_dev_resume(&world->dev);
         return;
     }
     world->dev.ops->state(world->dev.dev, &state);
     fuzz_require(vmm_state_end(&state) == 0);
-    world->dev.ops->reset(world->dev.dev);
+    vmm_dev_reset(&world->dev);
     state = vmm_state_loading(bytes, writer.at, 1);
     world->dev.ops->state(world->dev.dev, &state);
     fuzz_require(vmm_state_end(&state) == 0);
@@ -467,11 +467,11 @@ static void save_and_load(struct world *world, struct input *input)
     if (count > 0) {
         for (size_t i = at; i < writer.at && i < (size_t)at + count; i++)
             bytes[i] = byte(input);
-        world->dev.ops->reset(world->dev.dev);
+        vmm_dev_reset(&world->dev);
         state = vmm_state_loading(bytes, writer.at, 1);
         world->dev.ops->state(world->dev.dev, &state);
     }
-    world->dev.ops->resume(world->dev.dev);
+    vmm_dev_resume(&world->dev);
 }
 
 static void log_some(struct input *input)

@@ -70,7 +70,7 @@ static int load(struct machine *machine, const uint8_t *bytes, size_t size)
 {
     struct vmm_state state = vmm_state_loading(bytes, size, machine->dev.ops->version);
 
-    machine->dev.ops->reset(machine->dev.dev);
+    vmm_dev_reset(&machine->dev);
     machine->dev.ops->state(machine->dev.dev, &state);
     return vmm_state_end(&state);
 }

@@ -139,7 +139,7 @@ static void move(struct world *world, bool backwards)
         fuzz_require(load(&other, i, bytes[i], sizes[i]) == 0);
     }
     for (unsigned i = 0; i < DEVICES; i++)
-        other.devices[i].ops->resume(other.devices[i].dev);
+        vmm_dev_resume(&other.devices[i]);
     for (unsigned i = 0; i < STATES; i++)
         fuzz_require(save(&other, i, again) == sizes[i] && memcmp(bytes[i], again, sizes[i]) == 0);
     fuzz_require(other.gsis == world->gsis);
@@ -162,11 +162,11 @@ static void load_anything(struct world *world, struct input *input)
     rc = load(world, i, bytes, byte(input) % 16 == 0 ? at : size);
     fuzz_require(rc == 0 || rc == -EBADMSG);
     if (rc < 0 && i < DEVICES)
-        world->devices[i].ops->reset(world->devices[i].dev);
+        vmm_dev_reset(&world->devices[i]);
     else if (rc < 0)
         vmm_pci_reset(&world->cards[i - DEVICES].function);
     for (unsigned n = 0; n < DEVICES; n++)
-        world->devices[n].ops->resume(world->devices[n].dev);
+        vmm_dev_resume(&world->devices[n]);
 }
 
 /* --- what happens --- */

@@ -90,7 +90,7 @@ static size_t save(struct vmm_dev *device, uint8_t bytes[STATE_BYTES])
     struct hw_writer writer = hw_writer_over(bytes, STATE_BYTES);
     struct vmm_state state = vmm_state_saving(&writer, device->ops->version);
 
-    device->ops->pause(device->dev);
+    vmm_dev_pause(device);
     device->ops->state(device->dev, &state);
     fuzz_require(vmm_state_end(&state) == 0);
     return writer.at;
@@ -100,7 +100,7 @@ static int load(struct vmm_dev *device, const uint8_t *bytes, size_t size)
 {
     struct vmm_state state = vmm_state_loading(bytes, size, device->ops->version);
 
-    device->ops->reset(device->dev);
+    vmm_dev_reset(device);
     device->ops->state(device->dev, &state);
     return vmm_state_end(&state);
 }
@@ -125,8 +125,8 @@ static void move(struct machine *from, struct machine *to)
     }
     compare(from, to);
     for (unsigned i = 0; i < DEVICES; i++) {
-        from->devices[i].ops->resume(from->devices[i].dev);
-        to->devices[i].ops->resume(to->devices[i].dev);
+        vmm_dev_resume(&from->devices[i]);
+        vmm_dev_resume(&to->devices[i]);
     }
 }
 
@@ -171,7 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             end(&one);
             return 0;
         }
-        one.devices[0].ops->resume(one.devices[0].dev);
+        vmm_dev_resume(&one.devices[0]);
     }
     moved = size / 2;
     for (; at + STEP_BYTES <= size && at < moved; at += STEP_BYTES)

@@ -72,17 +72,17 @@ static void reset(struct world *world, unsigned i)
     if (i == 0)
         vmm_virtio_reset(world->card);
     else if (i == 1)
-        world->rng.ops->reset(world->rng.dev);
+        vmm_dev_reset(&world->rng);
     else
-        world->msix[i - 2].ops->reset(world->msix[i - 2].dev);
+        vmm_dev_reset(&world->msix[i - 2]);
 }
 
 static void resume(struct world *world)
 {
     vmm_virtio_resume(world->card);
-    world->rng.ops->resume(world->rng.dev);
+    vmm_dev_resume(&world->rng);
     for (unsigned i = 0; i < 2; i++)
-        world->msix[i].ops->resume(world->msix[i].dev);
+        vmm_dev_resume(&world->msix[i]);
 }
 
 static size_t save(struct world *world, unsigned i, uint8_t bytes[STATE_BYTES])

@@ -93,7 +93,7 @@ static int load(struct world *world, unsigned i, const uint8_t *bytes, size_t si
     const struct vmm_dev *dev = &world->devices[i];
     struct vmm_state state = vmm_state_loading(bytes, size, dev->ops->version);
 
-    dev->ops->reset(dev->dev);
+    vmm_dev_reset(dev);
     dev->ops->state(dev->dev, &state);
     return vmm_state_end(&state);
 }
@@ -102,8 +102,8 @@ static void stand(struct world *world)
 {
     world->stands = true;
     for (unsigned i = 0; i < STATES; i++) {
-        world->devices[i].ops->pause(world->devices[i].dev);
-        fuzz_require(world->devices[i].ops->drained(world->devices[i].dev));
+        vmm_dev_pause(&world->devices[i]);
+        fuzz_require(vmm_dev_drained(&world->devices[i]));
     }
 }
 
@@ -112,7 +112,7 @@ static void go_on(struct world *world)
     world->stands = false;
     world->dropped_bytes = 0;
     for (unsigned i = 0; i < STATES; i++)
-        world->devices[i].ops->resume(world->devices[i].dev);
+        vmm_dev_resume(&world->devices[i]);
 }
 
 /* Into another machine; it is the same, and goes on. So does this one. */

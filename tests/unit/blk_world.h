@@ -266,8 +266,8 @@ static inline void blk_end(struct blk_world *w)
 /* The vCPUs are about to run. */
 static inline void blk_resume(struct blk_world *w)
 {
-    w->world.dev.ops->resume(w->world.dev.dev);
-    w->world.msix.ops->resume(w->world.msix.dev);
+    vmm_dev_resume(&w->world.dev);
+    vmm_dev_resume(&w->world.msix);
 }
 
 /* Turn until it holds. */

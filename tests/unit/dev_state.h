@@ -15,8 +15,8 @@ static inline void dev_save(const struct vmm_dev *dev, uint8_t *bytes, size_t si
     struct hw_writer writer = hw_writer_over(bytes, size);
     struct vmm_state state = vmm_state_saving(&writer, dev->ops->version);
 
-    dev->ops->pause(dev->dev);
-    CU_ASSERT_TRUE(dev->ops->drained(dev->dev));
+    vmm_dev_pause(dev);
+    CU_ASSERT_TRUE(vmm_dev_drained(dev));
     dev->ops->state(dev->dev, &state);
     CU_ASSERT_EQUAL(vmm_state_end(&state), 0);
     CU_ASSERT_EQUAL(writer.at, size);
@@ -27,7 +27,7 @@ static inline int dev_load(const struct vmm_dev *dev, const uint8_t *bytes, size
 {
     struct vmm_state state = vmm_state_loading(bytes, size, dev->ops->version);
 
-    dev->ops->reset(dev->dev);
+    vmm_dev_reset(dev);
     dev->ops->state(dev->dev, &state);
     return vmm_state_end(&state);
 }

@@ -117,8 +117,8 @@ size_t save(uint8_t bytes[STATE_BYTES])
     struct hw_writer writer = hw_writer_over(bytes, STATE_BYTES);
     struct vmm_state state = vmm_state_saving(&writer, w.dev.ops->version);
 
-    w.dev.ops->pause(w.dev.dev);
-    CU_ASSERT_TRUE(w.dev.ops->drained(w.dev.dev));
+    vmm_dev_pause(&w.dev);
+    CU_ASSERT_TRUE(vmm_dev_drained(&w.dev));
     w.dev.ops->state(w.dev.dev, &state);
     CU_ASSERT_EQUAL(vmm_state_end(&state), 0);
     return writer.at;
@@ -128,7 +128,7 @@ int load(const uint8_t *bytes, size_t size)
 {
     struct vmm_state state = vmm_state_loading(bytes, size, w.dev.ops->version);
 
-    w.dev.ops->reset(w.dev.dev);
+    vmm_dev_reset(&w.dev);
     w.dev.ops->state(w.dev.dev, &state);
     return vmm_state_end(&state);
 }

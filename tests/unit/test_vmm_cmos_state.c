@@ -25,7 +25,7 @@ static void a_reset_keeps_the_time(void)
     put(0x0b, 0x7a);
     pass(100 * MS);
     CU_ASSERT_TRUE(w.high);
-    w.dev.ops->reset(w.dev.dev);
+    vmm_dev_reset(&w.dev);
     CU_ASSERT_FALSE(w.high);
     CU_ASSERT_EQUAL(get(0x0b), 2);
     CU_ASSERT_EQUAL(get(0x0c) & 0x80, 0);
@@ -140,7 +140,7 @@ static void it_comes_back(void)
     CU_ASSERT_EQUAL(load(bytes, BYTES), 0);
     save(again);
     CU_ASSERT_EQUAL(memcmp(bytes, again, BYTES), 0);
-    w.dev.ops->resume(w.dev.dev);
+    vmm_dev_resume(&w.dev);
     CU_ASSERT_TRUE(w.high); /* what it missed */
     CU_ASSERT_EQUAL(get(0x0c) & 0x90, 0x90);
     CU_ASSERT_EQUAL(w.wake_ns, START + 60 * SECOND);
@@ -148,7 +148,7 @@ static void it_comes_back(void)
     CU_ASSERT_EQUAL(get(0x7f), 0x77);
     for (size_t size = 0; size < BYTES; size++)
         CU_ASSERT_EQUAL(load(bytes, size), -EBADMSG);
-    w.dev.ops->pause(w.dev.dev);
+    vmm_dev_pause(&w.dev);
     CU_ASSERT_EQUAL(load(bytes, BYTES), 0);
     CU_ASSERT_EQUAL(w.wake_ns, INT64_MAX); /* nothing is asked for while it stands */
     end();
@@ -167,7 +167,7 @@ static void a_wrong_state_is_refused(void)
         save(bytes);
         bytes[wrong[i].at] = wrong[i].value;
         CU_ASSERT_EQUAL(load(bytes, BYTES), -EBADMSG);
-        w.dev.ops->resume(w.dev.dev);
+        vmm_dev_resume(&w.dev);
         (void)time_of_month();
         end();
     }
@@ -187,7 +187,7 @@ static void the_target_is_behind(void)
     begin();
     w.now_ns = START + 9500 * MS;
     CU_ASSERT_EQUAL(load(bytes, BYTES), 0);
-    w.dev.ops->resume(w.dev.dev);
+    vmm_dev_resume(&w.dev);
     CU_ASSERT_EQUAL(get(0), 0x10);
     pass(SECOND);
     CU_ASSERT_FALSE(w.high);

@@ -33,7 +33,7 @@ static void it_signs(void)
     vmm_bus_write(w.bus, VMM_PORTS, 0x511, 1, 'x'); /* goes nowhere */
     vmm_bus_write(w.bus, VMM_PORTS, 0x510, 1, 1);   /* is half a number */
     CU_ASSERT_EQUAL(next(), 'E');
-    w.dev.ops->reset(w.dev.dev);
+    vmm_dev_reset(&w.dev);
     CU_ASSERT_EQUAL(next(), 'Q');
     end();
 }

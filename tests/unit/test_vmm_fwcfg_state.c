@@ -49,7 +49,7 @@ static void it_comes_back(void)
     CU_ASSERT_EQUAL(vmm_fwcfg_add_file(w.fwcfg, "etc/file", "CONTENT", 7), 0);
     CU_ASSERT_EQUAL(vmm_fwcfg_lend(w.fwcfg, 0x11, "a kernel", 8), 0);
     CU_ASSERT_EQUAL(load(bytes, ALL), 0);
-    w.dev.ops->resume(w.dev.dev);
+    vmm_dev_resume(&w.dev);
     CU_ASSERT_EQUAL(save(again), ALL);
     CU_ASSERT_EQUAL(memcmp(bytes, again, ALL), 0);
     for (const char *rest = "ontent"; *rest != '\0'; rest++)
@@ -79,7 +79,7 @@ static void what_is_lent_is_not_there(void)
         CU_ASSERT_EQUAL(load(bytes, ALL), 0);
         CU_ASSERT_TRUE(holds(0x11, "\0\0\0\0\0\0\0\0", 8));
         CU_ASSERT_EQUAL(order(0x0011000a, 8, 0x100), 0);
-        w.dev.ops->reset(w.dev.dev);
+        vmm_dev_reset(&w.dev);
         CU_ASSERT_EQUAL(save(again), ALL);
         CU_ASSERT_EQUAL(memcmp(bytes, again, ALL), 0);
         end();

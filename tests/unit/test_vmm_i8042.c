@@ -227,8 +227,8 @@ static void its_line_is_told_when_it_changes(void)
     CU_ASSERT_EQUAL(next(), 0xee);
     CU_ASSERT_EQUAL(w.changes, 2);
     data(0xee);
-    w.dev.ops->reset(w.dev.dev);
-    w.dev.ops->reset(w.dev.dev);
+    vmm_dev_reset(&w.dev);
+    vmm_dev_reset(&w.dev);
     CU_ASSERT_EQUAL(w.changes, 4);
     CU_ASSERT_FALSE(w.high);
     end();
@@ -284,7 +284,7 @@ static void it_comes_back(void)
     end();
     begin();
     CU_ASSERT_EQUAL(load(bytes, BYTES), 0);
-    w.dev.ops->resume(w.dev.dev);
+    vmm_dev_resume(&w.dev);
     save(again);
     CU_ASSERT_EQUAL(memcmp(bytes, again, BYTES), 0);
     CU_ASSERT_TRUE(w.high);

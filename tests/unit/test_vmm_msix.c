@@ -244,7 +244,7 @@ static void it_comes_back(void)
     begin();
     CU_ASSERT_EQUAL(function_state(&w.function, config, sizeof(config), true), 0);
     CU_ASSERT_EQUAL(dev_load(&w.dev, bytes, BYTES), 0);
-    w.dev.ops->resume(w.dev.dev);
+    vmm_dev_resume(&w.dev);
     dev_save(&w.dev, again, BYTES);
     CU_ASSERT_EQUAL(memcmp(bytes, again, BYTES), 0);
     CU_ASSERT_EQUAL(w.count, 0);
@@ -257,7 +257,7 @@ static void it_comes_back(void)
     bytes[2 + 3 * 16 + 12] = 0;
     CU_ASSERT_EQUAL(dev_load(&w.dev, bytes, BYTES), 0);
     CU_ASSERT_EQUAL(w.count, 2);
-    w.dev.ops->resume(w.dev.dev);
+    vmm_dev_resume(&w.dev);
     CU_ASSERT_EQUAL(w.count, 3);
     end();
 }

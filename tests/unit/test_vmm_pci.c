@@ -236,7 +236,7 @@ static void it_resets_the_machine(void)
     CU_ASSERT_EQUAL(w.resets, 1);
     vmm_bus_write(w.bus, VMM_PORTS, 0xcf9, 1, 0x04);
     CU_ASSERT_EQUAL(w.resets, 2);
-    w.dev.ops->reset(w.dev.dev);
+    vmm_dev_reset(&w.dev);
     CU_ASSERT_EQUAL(vmm_bus_read(w.bus, VMM_PORTS, 0xcf9, 1), 0);
     end();
 }
@@ -316,7 +316,7 @@ static void the_bus_comes_back(void)
     end();
     begin();
     CU_ASSERT_EQUAL(dev_load(&w.dev, bytes, BYTES), 0);
-    w.dev.ops->resume(w.dev.dev);
+    vmm_dev_resume(&w.dev);
     dev_save(&w.dev, again, BYTES);
     CU_ASSERT_EQUAL(memcmp(bytes, again, BYTES), 0);
     CU_ASSERT_EQUAL(vmm_bus_read(w.bus, VMM_PORTS, 0xcfd, 1), 0x33);

@@ -95,7 +95,7 @@ static void tells_what_changes(void)
     CU_ASSERT_EQUAL(told("0000333333330000"), 6);
     pam(0x72, 1, 0x4a); /* another register */
     CU_ASSERT_EQUAL(told("0000333333330000"), 0);
-    w.dev.ops->reset(w.dev.dev);
+    vmm_dev_reset(&w.dev);
     CU_ASSERT_EQUAL(told("0000000000000000"), 8);
     vmm_pci_set_shadow(w.pci, NULL, NULL);
     pam(0x5a, 1, 0x33);

@@ -174,7 +174,7 @@ static void one_shares_with_the_sci(void)
     vmm_pci_assert(&w.cards[0], false);
     CU_ASSERT_EQUAL(high(), 1U << 9);
     CU_ASSERT_EQUAL(w.sets, 1);
-    w.dev.ops->reset(w.dev.dev); /* the SCI is the power management's */
+    vmm_dev_reset(&w.dev); /* the SCI is the power management's */
     CU_ASSERT_EQUAL(high(), 1U << 9);
     vmm_line_set(&sci, false);
     CU_ASSERT_EQUAL(high(), 0);
@@ -194,13 +194,13 @@ static void it_comes_back(void)
     begin();
     vmm_pci_assert(&w.cards[0], true); /* is loaded before it */
     CU_ASSERT_EQUAL(dev_load(&w.dev, bytes, BYTES), 0);
-    w.dev.ops->resume(w.dev.dev);
+    vmm_dev_resume(&w.dev);
     CU_ASSERT_EQUAL(high(), 1U << 10);
     vmm_pci_assert(&w.cards[2], true); /* or behind it */
     CU_ASSERT_EQUAL(high(), 1U << 10 | 1U << 7);
     dev_save(&w.dev, again, BYTES);
     CU_ASSERT_EQUAL(memcmp(bytes, again, BYTES), 0);
-    w.dev.ops->reset(w.dev.dev);
+    vmm_dev_reset(&w.dev);
     CU_ASSERT_EQUAL(high(), 0);
     for (size_t size = 0; size < BYTES; size++)
         CU_ASSERT_EQUAL(dev_load(&w.dev, bytes, size), -EBADMSG);

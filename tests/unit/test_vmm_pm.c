@@ -149,7 +149,7 @@ static void the_power_button(void)
     CU_ASSERT_FALSE(w.sci);
     out(EN + 1, 1, 0x01); /* it waits for that */
     CU_ASSERT_TRUE(w.sci);
-    w.dev.ops->reset(w.dev.dev);
+    vmm_dev_reset(&w.dev);
     CU_ASSERT_FALSE(w.sci);
     CU_ASSERT_EQUAL(in(STS, 4), 0);
     CU_ASSERT_EQUAL(w.power_offs, 0);
@@ -257,7 +257,7 @@ static void move(uint8_t bytes[BYTES], uint64_t to_ns)
     end();
     begin(to_ns);
     CU_ASSERT_EQUAL(dev_load(&w.dev, bytes, BYTES), 0);
-    w.dev.ops->resume(w.dev.dev);
+    vmm_dev_resume(&w.dev);
 }
 
 static void the_timer_goes_on_after_a_save(void)
@@ -309,7 +309,7 @@ static void it_comes_back(void)
     CU_ASSERT_EQUAL(in(0xb004, 2), 0x1403);
     CU_ASSERT_EQUAL(in(0xb00c, 4), 0x80010004);
     CU_ASSERT_EQUAL(w.power_offs, 0);
-    w.dev.ops->reset(w.dev.dev);
+    vmm_dev_reset(&w.dev);
     CU_ASSERT_EQUAL(in(0x604, 2), 1);
     CU_ASSERT_EQUAL(w.wake_ns, UINT64_MAX);
     end();

@@ -103,7 +103,7 @@ static void control_port_a(void)
     put(0x92, 0);
     put(0x92, 1);
     CU_ASSERT_EQUAL(w.resets, 2);
-    w.dev.ops->reset(w.dev.dev);
+    vmm_dev_reset(&w.dev);
     CU_ASSERT_EQUAL(get(0x92), 2);
     end();
 }
@@ -130,7 +130,7 @@ static void firmware_speaks(void)
     CU_ASSERT_STRING_EQUAL(w.text, "?[31m? end");
     say("no end");
     CU_ASSERT_EQUAL(w.lines, 2);
-    w.dev.ops->pause(w.dev.dev);
+    vmm_dev_pause(&w.dev);
     CU_ASSERT_STRING_EQUAL(w.text, "no end");
     for (unsigned i = 0; i < VMM_PORTS_LINE_BYTES; i++)
         say("x");
@@ -151,7 +151,7 @@ static void it_never_ends(void)
     CU_ASSERT_EQUAL(w.said, VMM_PORTS_LINES_BYTES / 99 * 99);
     say("\n");
     w.lines = 0;
-    w.dev.ops->reset(w.dev.dev);
+    vmm_dev_reset(&w.dev);
     say("again\n");
     CU_ASSERT_EQUAL(w.lines, 1);
     end();
@@ -198,7 +198,7 @@ static void it_comes_back(void)
     end();
     begin();
     CU_ASSERT_EQUAL(load(bytes, BYTES), 0);
-    w.dev.ops->resume(w.dev.dev);
+    vmm_dev_resume(&w.dev);
     save(again);
     CU_ASSERT_EQUAL(memcmp(bytes, again, BYTES), 0);
     CU_ASSERT_EQUAL(memcmp(bytes, "\x01\x11\x22\x0b\0\0\0", BYTES), 0);

@@ -224,8 +224,8 @@ static void its_line_is_told_when_it_changes(void)
     CU_ASSERT_EQUAL(w.changes, 2);
     out(0, 'y');
     CU_ASSERT_EQUAL(w.changes, 3);
-    w.dev.ops->reset(w.dev.dev);
-    w.dev.ops->reset(w.dev.dev);
+    vmm_dev_reset(&w.dev);
+    vmm_dev_reset(&w.dev);
     CU_ASSERT_EQUAL(w.changes, 4);
     CU_ASSERT_FALSE(w.high);
     end();
@@ -259,7 +259,7 @@ static void it_comes_back(void)
     w.full = true;
     out(0, 'o');
     out(0, 'k');
-    w.dev.ops->pause(w.dev.dev);
+    vmm_dev_pause(&w.dev);
     save(bytes);
     end();
     begin();
@@ -267,7 +267,7 @@ static void it_comes_back(void)
     CU_ASSERT_TRUE(w.high); /* something to read */
     save(again);
     CU_ASSERT_EQUAL(memcmp(bytes, again, BYTES), 0);
-    w.dev.ops->resume(w.dev.dev); /* what waited goes out */
+    vmm_dev_resume(&w.dev); /* what waited goes out */
     CU_ASSERT_EQUAL(w.sent, 2);
     CU_ASSERT_EQUAL(memcmp(w.out, "ok", 2), 0);
     CU_ASSERT_EQUAL(in(0), 'i');
@@ -290,7 +290,7 @@ static void it_refuses_what_cannot_be(void)
         (void)load(bytes, BYTES); /* whatever it says, it can be used */
         for (unsigned i = 0; i < 40; i++)
             out(0, 'x'), (void)in(0), (void)in(2), (void)in(5);
-        w.dev.ops->reset(w.dev.dev);
+        vmm_dev_reset(&w.dev);
     }
     bytes[10] = 17; /* more than the FIFO holds */
     CU_ASSERT_EQUAL(load(bytes, BYTES), -EBADMSG);

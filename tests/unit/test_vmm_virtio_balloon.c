@@ -265,12 +265,12 @@ static void it_goes_on_elsewhere(void)
     CU_ASSERT_EQUAL(dev_load(&w->dev, bytes, sizeof(bytes)), 0);
     dev_save(&w->dev, again, sizeof(again));
     CU_ASSERT_EQUAL(memcmp(bytes, again, sizeof(bytes)), 0);
-    w->dev.ops->resume(w->dev.dev);
+    vmm_dev_resume(&w->dev);
     vmm_virtio_balloon_status(h.balloon, &status);
     CU_ASSERT_EQUAL(status.target_bytes, 5 * PAGE);
     CU_ASSERT_EQUAL(status.actual_bytes, 3 * PAGE);
     CU_ASSERT_EQUAL(status.known, 1 << VMM_VIRTIO_BALLOON_FREE);
-    w->dev.ops->reset(w->dev.dev);
+    vmm_dev_reset(&w->dev);
     virtio_map(w);
     CU_ASSERT_EQUAL(reg(w, DEVICE_STATUS, 1), 0);
     end();

@@ -35,7 +35,7 @@ static bool is_idle(void *context)
 {
     const struct blk_world *w = context;
 
-    return w->world.dev.ops->drained(w->world.dev.dev);
+    return vmm_dev_drained(&w->world.dev);
 }
 
 static bool is_reset(void *context)
@@ -387,8 +387,8 @@ static void a_reset_keeps_where_the_guest_ran(void)
     blk_settle(&server.loop);
     CU_ASSERT_EQUAL(vh_back_stats(server.back).stale, 1);
     CU_ASSERT_EQUAL(blk_status(&one, 0), 0xee);
-    one.world.dev.ops->reset(one.world.dev.dev); /* another guest */
-    one.world.msix.ops->reset(one.world.msix.dev);
+    vmm_dev_reset(&one.world.dev); /* another guest */
+    vmm_dev_reset(&one.world.msix);
     memset(one.world.memory, 0, DATA);
     one.chains = 0;
     blk_drive(&one, 1);
@@ -478,8 +478,8 @@ static void it_moves(void)
     blk_drive(&one, 1);
     read_and_check(&one, 0, 0);
     server.disk[5 * 512] = 0x31;
-    one.world.dev.ops->pause(one.world.dev.dev);
-    CU_ASSERT_FALSE(one.world.dev.ops->drained(one.world.dev.dev));
+    vmm_dev_pause(&one.world.dev);
+    CU_ASSERT_FALSE(vmm_dev_drained(&one.world.dev));
     CU_ASSERT_TRUE_FATAL(blk_until(&one, is_idle));
     ask(&one, VH_BLK_IN, 5); /* it was called for in the last moment */
     blk_settle(&server.loop);
@@ -510,7 +510,7 @@ static void a_loaded_guest_is_interrupted_once(void)
     begin(NULL);
     blk_drive(&one, 1);
     read_and_check(&one, 0, 0);
-    one.world.dev.ops->pause(one.world.dev.dev);
+    vmm_dev_pause(&one.world.dev);
     CU_ASSERT_TRUE_FATAL(blk_until(&one, is_idle));
     (void)reg(&one.world, ISR_PAGE, 1); /* as if it had been told to nobody */
     dev_save(&one.world.dev, bytes, sizeof(bytes));
@@ -528,7 +528,7 @@ static void a_state_of_a_larger_disk_is_refused(void)
 
     begin(NULL);
     blk_drive(&one, 1);
-    one.world.dev.ops->pause(one.world.dev.dev);
+    vmm_dev_pause(&one.world.dev);
     CU_ASSERT_TRUE_FATAL(blk_until(&one, is_idle));
     dev_save(&one.world.dev, bytes, sizeof(bytes));
     bytes[0]++; /* SECTORS is a multiple of 256 */
@@ -550,7 +550,7 @@ static void a_pause_waits_for_a_server_that_is_gone(void)
     ask_held();
     blk_server_die(&server);
     CU_ASSERT_TRUE(blk_until(&one, is_told));
-    one.world.dev.ops->pause(one.world.dev.dev);
+    vmm_dev_pause(&one.world.dev);
     blk_settle(&server.loop);
     CU_ASSERT_FALSE(is_idle(&one));
     server.answers_later = false;

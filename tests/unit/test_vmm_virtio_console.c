@@ -220,11 +220,11 @@ static void it_goes_on_elsewhere(void)
     CU_ASSERT_EQUAL(dev_load(&w->dev, bytes, sizeof(bytes)), 0);
     dev_save(&w->dev, again, sizeof(again));
     CU_ASSERT_EQUAL(memcmp(bytes, again, sizeof(bytes)), 0);
-    w->dev.ops->resume(w->dev.dev);
+    vmm_dev_resume(&w->dev);
     said("hello, world");
     CU_ASSERT_EQUAL(p.asked, 1);
     CU_ASSERT_EQUAL(vmm_virtio_console_receive(p.console, (const uint8_t *)"abc", 3), 3);
-    w->dev.ops->reset(w->dev.dev);
+    vmm_dev_reset(&w->dev);
     virtio_map(w);
     CU_ASSERT_EQUAL(reg(w, DEVICE_STATUS, 1), 0);
     end();

@@ -93,10 +93,10 @@ static void a_turn_ends(void)
     CU_ASSERT_EQUAL(n.sends, 128);
     CU_ASSERT_EQUAL(n.laters, 2);
     n.goes_on = false;
-    w->dev.ops->pause(w->dev.dev);
+    vmm_dev_pause(&w->dev);
     vmm_virtio_net_go_on(n.net);
     CU_ASSERT_EQUAL(n.sends, 128);
-    w->dev.ops->resume(w->dev.dev);
+    vmm_dev_resume(&w->dev);
     CU_ASSERT_EQUAL(n.sends, 129);
     CU_ASSERT_EQUAL(n.laters, 2);
     net_end(&n);
@@ -312,10 +312,10 @@ static void the_link(void)
     CU_ASSERT_EQUAL(reg(w, ISR_PAGE, 1), ISR_CONFIG);
     vmm_virtio_net_set_link(n.net, false);
     CU_ASSERT_EQUAL(reg(w, ISR_PAGE, 1), 0);
-    w->dev.ops->pause(w->dev.dev);
+    vmm_dev_pause(&w->dev);
     vmm_virtio_net_set_link(n.net, true);
     CU_ASSERT_EQUAL(reg(w, NET_STATUS_AT, 2), 0); /* what stands does not change */
-    w->dev.ops->resume(w->dev.dev);
+    vmm_dev_resume(&w->dev);
     CU_ASSERT_EQUAL(reg(w, NET_STATUS_AT, 2), LINK_UP);
     CU_ASSERT_EQUAL(reg(w, ISR_PAGE, 1), ISR_CONFIG);
     vmm_virtio_net_set_link(n.net, false);
@@ -341,16 +341,16 @@ static void it_goes_on_elsewhere(void)
     dev_save(&w->dev, again, sizeof(again));
     CU_ASSERT_EQUAL(memcmp(bytes, again, sizeof(bytes)), 0);
     (void)reg(w, ISR_PAGE, 1);
-    w->dev.ops->resume(w->dev.dev);
+    vmm_dev_resume(&w->dev);
     CU_ASSERT_EQUAL(n.rooms, 1);
-    w->dev.ops->pause(w->dev.dev);
-    w->dev.ops->resume(w->dev.dev);
+    vmm_dev_pause(&w->dev);
+    vmm_dev_resume(&w->dev);
     CU_ASSERT_FALSE(n.frames == 0);
     CU_ASSERT_FALSE(vmm_virtio_net_receive(n.net)); /* both are used up */
     CU_ASSERT_EQUAL(net_used(&n, RECEIVE), 2);
     virtio_map(w);
     CU_ASSERT_EQUAL(reg(w, NET_STATUS_AT, 2), LINK_UP);
-    w->dev.ops->reset(w->dev.dev);
+    vmm_dev_reset(&w->dev);
     virtio_map(w);
     CU_ASSERT_EQUAL(reg(w, DEVICE_STATUS, 1), 0);
     net_end(&n);

@@ -199,7 +199,7 @@ static void it_goes_on_elsewhere(void)
     vmm_virtio_net_announce(n.net);
     dev_save(&w->dev, bytes, sizeof(bytes));
     CU_ASSERT_EQUAL(dev_load(&w->dev, bytes, sizeof(bytes)), 0);
-    w->dev.ops->resume(w->dev.dev);
+    vmm_dev_resume(&w->dev);
     hear_all(false, true, true, true);
     CU_ASSERT_TRUE(heard("\x02\x00\x00\x00\x00\x09"));
     CU_ASSERT_EQUAL(reg(w, NET_STATUS_AT, 2), LINK_UP | ANNOUNCE);

@@ -162,9 +162,9 @@ static void it_comes_back(void)
     dev_save(&w->dev, again, sizeof(again));
     CU_ASSERT_EQUAL(memcmp(bytes, again, sizeof(bytes)), 0);
     CU_ASSERT_EQUAL(s.calls, 0);
-    w->dev.ops->resume(w->dev.dev);
+    vmm_dev_resume(&w->dev);
     CU_ASSERT_EQUAL(written(0), 16);
-    w->dev.ops->reset(w->dev.dev);
+    vmm_dev_reset(&w->dev);
     CU_ASSERT_EQUAL(w->pirqs, 0);
     virtio_map(w);
     CU_ASSERT_EQUAL(reg(w, DEVICE_STATUS, 1), 0);

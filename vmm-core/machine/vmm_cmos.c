@@ -282,12 +282,6 @@ static void cmos_pause(void *dev)
     ask_wake(cmos, INT64_MAX);
 }
 
-static bool cmos_drained(void *dev)
-{
-    (void)dev;
-    return true;
-}
-
 static void cmos_resume(void *dev)
 {
     struct vmm_cmos *cmos = dev;
@@ -334,7 +328,6 @@ static const struct vmm_dev_ops dev_ops = {
     .version = 1,
     .reset = cmos_reset,
     .pause = cmos_pause,
-    .drained = cmos_drained,
     .resume = cmos_resume,
     .state = cmos_state,
     .fini = cmos_fini,

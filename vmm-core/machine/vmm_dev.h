@@ -8,6 +8,7 @@
 #define VMM_DEV_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "vmm-core/machine/vmm_state.h"
@@ -16,6 +17,7 @@ struct vmm_dev_ops {
     const char *name; /* for people: "uart" */
     uint32_t id;      /* type of its section in the saved state, never used again for another */
     uint16_t version; /* of the section that it writes; it loads this one and all before */
+    /* These four may be NULL: there is nothing to do, and nothing under way. */
     void (*reset)(void *dev); /* as after power-on; never blocks */
     /* The vCPUs stand still: take no more from outside. Never blocks. */
     void (*pause)(void *dev);
@@ -36,6 +38,33 @@ struct vmm_dev {
     void *dev;
     uint32_t instance; /* of its kind, from 0 */
 };
+
+/* Each as said at struct vmm_dev_ops. */
+static inline void vmm_dev_reset(const struct vmm_dev *dev)
+{
+    if (dev->ops->reset != NULL)
+        dev->ops->reset(dev->dev);
+}
+
+/* Likewise. */
+static inline void vmm_dev_pause(const struct vmm_dev *dev)
+{
+    if (dev->ops->pause != NULL)
+        dev->ops->pause(dev->dev);
+}
+
+/* Likewise. */
+static inline bool vmm_dev_drained(const struct vmm_dev *dev)
+{
+    return dev->ops->drained == NULL || dev->ops->drained(dev->dev);
+}
+
+/* Likewise. */
+static inline void vmm_dev_resume(const struct vmm_dev *dev)
+{
+    if (dev->ops->resume != NULL)
+        dev->ops->resume(dev->dev);
+}
 
 /* An interrupt line: raised and lowered by a device, wired by the machine. */
 struct vmm_line {

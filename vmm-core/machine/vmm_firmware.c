@@ -34,27 +34,6 @@ bool vmm_firmware_is(const void *image, size_t bytes)
     return first == JUMP_FAR || first == JUMP_NEAR || first == JUMP_SHORT;
 }
 
-static void firmware_reset(void *dev)
-{
-    (void)dev;
-}
-
-static void firmware_pause(void *dev)
-{
-    (void)dev;
-}
-
-static bool firmware_drained(void *dev)
-{
-    (void)dev;
-    return true;
-}
-
-static void firmware_resume(void *dev)
-{
-    (void)dev;
-}
-
 static void firmware_state(void *dev, struct vmm_state *state)
 {
     struct firmware *firmware = dev;
@@ -79,10 +58,6 @@ static const struct vmm_dev_ops dev_ops = {
     .name = "firmware",
     .id = VMM_DEV_FIRMWARE,
     .version = 1,
-    .reset = firmware_reset,
-    .pause = firmware_pause,
-    .drained = firmware_drained,
-    .resume = firmware_resume,
     .state = firmware_state,
     .fini = firmware_fini,
 };

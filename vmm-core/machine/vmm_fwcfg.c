@@ -175,22 +175,6 @@ static void fwcfg_reset(void *dev)
     fwcfg->dma_high = 0;
 }
 
-static void fwcfg_pause(void *dev)
-{
-    (void)dev;
-}
-
-static bool fwcfg_drained(void *dev)
-{
-    (void)dev;
-    return true;
-}
-
-static void fwcfg_resume(void *dev)
-{
-    (void)dev;
-}
-
 static void fwcfg_state(void *dev, struct vmm_state *state)
 {
     struct vmm_fwcfg *fwcfg = dev;
@@ -216,9 +200,6 @@ static const struct vmm_dev_ops dev_ops = {
     .id = VMM_DEV_FWCFG,
     .version = 1,
     .reset = fwcfg_reset,
-    .pause = fwcfg_pause,
-    .drained = fwcfg_drained,
-    .resume = fwcfg_resume,
     .state = fwcfg_state,
     .fini = fwcfg_fini,
 };

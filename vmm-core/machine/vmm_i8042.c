@@ -298,22 +298,6 @@ static void i8042_reset(void *dev)
     update(i8042);
 }
 
-static void i8042_pause(void *dev)
-{
-    (void)dev;
-}
-
-static bool i8042_drained(void *dev)
-{
-    (void)dev;
-    return true;
-}
-
-static void i8042_resume(void *dev)
-{
-    (void)dev;
-}
-
 static void i8042_state(void *dev, struct vmm_state *state)
 {
     struct i8042 *i8042 = dev;
@@ -349,9 +333,6 @@ static const struct vmm_dev_ops dev_ops = {
     .id = VMM_DEV_I8042,
     .version = 1,
     .reset = i8042_reset,
-    .pause = i8042_pause,
-    .drained = i8042_drained,
-    .resume = i8042_resume,
     .state = i8042_state,
     .fini = i8042_fini,
 };

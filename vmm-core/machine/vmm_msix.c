@@ -162,17 +162,6 @@ static void msix_reset(void *dev)
     tell(msix);
 }
 
-static void msix_pause(void *dev)
-{
-    (void)dev;
-}
-
-static bool msix_drained(void *dev)
-{
-    (void)dev;
-    return true;
-}
-
 /* A state that was loaded may hold what can be sent; its function's is loaded too by now. */
 static void msix_resume(void *dev)
 {
@@ -224,8 +213,6 @@ static const struct vmm_dev_ops dev_ops = {
     .id = VMM_DEV_MSIX,
     .version = 1,
     .reset = msix_reset,
-    .pause = msix_pause,
-    .drained = msix_drained,
     .resume = msix_resume,
     .state = msix_state,
     .fini = msix_fini,

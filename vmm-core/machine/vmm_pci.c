@@ -136,22 +136,6 @@ static void pci_reset(void *dev)
     vmm_pci_reset(&pci->host);
 }
 
-static void pci_pause(void *dev)
-{
-    (void)dev;
-}
-
-static bool pci_drained(void *dev)
-{
-    (void)dev;
-    return true;
-}
-
-static void pci_resume(void *dev)
-{
-    (void)dev;
-}
-
 static void pci_state(void *dev, struct vmm_state *state)
 {
     struct vmm_pci *pci = dev;
@@ -178,9 +162,6 @@ static const struct vmm_dev_ops dev_ops = {
     .id = VMM_DEV_PCI,
     .version = 1,
     .reset = pci_reset,
-    .pause = pci_pause,
-    .drained = pci_drained,
-    .resume = pci_resume,
     .state = pci_state,
     .fini = pci_fini,
 };

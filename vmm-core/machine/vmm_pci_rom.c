@@ -51,27 +51,6 @@ static const struct vmm_range_ops rom_ops = { rom_read, rom_write };
 
 /* --- for the machine --- */
 
-static void rom_reset(void *dev)
-{
-    (void)dev;
-}
-
-static void rom_pause(void *dev)
-{
-    (void)dev;
-}
-
-static bool rom_drained(void *dev)
-{
-    (void)dev;
-    return true;
-}
-
-static void rom_resume(void *dev)
-{
-    (void)dev;
-}
-
 static void rom_state(void *dev, struct vmm_state *state)
 {
     struct rom *rom = dev;
@@ -96,10 +75,6 @@ static const struct vmm_dev_ops dev_ops = {
     .name = "expansion ROM",
     .id = VMM_DEV_PCI_ROM,
     .version = 1,
-    .reset = rom_reset,
-    .pause = rom_pause,
-    .drained = rom_drained,
-    .resume = rom_resume,
     .state = rom_state,
     .fini = rom_fini,
 };

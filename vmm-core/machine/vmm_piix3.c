@@ -96,22 +96,6 @@ static void piix3_reset(void *dev)
     vmm_pci_reset(&piix3->function);
 }
 
-static void piix3_pause(void *dev)
-{
-    (void)dev;
-}
-
-static bool piix3_drained(void *dev)
-{
-    (void)dev;
-    return true;
-}
-
-static void piix3_resume(void *dev)
-{
-    (void)dev;
-}
-
 /* What leads to it is told by its owners, when they are loaded. */
 static void piix3_state(void *dev, struct vmm_state *state)
 {
@@ -134,9 +118,6 @@ static const struct vmm_dev_ops dev_ops = {
     .id = VMM_DEV_PIIX3,
     .version = 1,
     .reset = piix3_reset,
-    .pause = piix3_pause,
-    .drained = piix3_drained,
-    .resume = piix3_resume,
     .state = piix3_state,
     .fini = piix3_fini,
 };

@@ -226,17 +226,6 @@ static void pm_reset(void *dev)
     update(pm);
 }
 
-static void pm_pause(void *dev)
-{
-    (void)dev;
-}
-
-static bool pm_drained(void *dev)
-{
-    (void)dev;
-    return true;
-}
-
 static void pm_resume(void *dev)
 {
     update(dev);
@@ -292,8 +281,6 @@ static const struct vmm_dev_ops dev_ops = {
     .id = VMM_DEV_PM,
     .version = 1,
     .reset = pm_reset,
-    .pause = pm_pause,
-    .drained = pm_drained,
     .resume = pm_resume,
     .state = pm_state,
     .fini = pm_fini,

@@ -152,17 +152,6 @@ static void ports_pause(void *dev)
     end_line(dev);
 }
 
-static bool ports_drained(void *dev)
-{
-    (void)dev;
-    return true;
-}
-
-static void ports_resume(void *dev)
-{
-    (void)dev;
-}
-
 /* A line that was begun has been said when it was paused. */
 static void ports_state(void *dev, struct vmm_state *state)
 {
@@ -195,8 +184,6 @@ static const struct vmm_dev_ops dev_ops = {
     .version = 1,
     .reset = ports_reset,
     .pause = ports_pause,
-    .drained = ports_drained,
-    .resume = ports_resume,
     .state = ports_state,
     .fini = ports_fini,
 };

@@ -287,11 +287,6 @@ static void uart_reset(void *dev)
     update(uart);
 }
 
-static void uart_pause(void *dev)
-{
-    (void)dev;
-}
-
 static bool uart_drained(void *dev)
 {
     (void)dev;
@@ -342,7 +337,6 @@ static const struct vmm_dev_ops dev_ops = {
     .id = VMM_DEV_UART,
     .version = 1,
     .reset = uart_reset,
-    .pause = uart_pause,
     .drained = uart_drained,
     .resume = uart_resume,
     .state = uart_state,

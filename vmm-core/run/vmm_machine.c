@@ -204,7 +204,7 @@ void vmm_machine_run(struct vmm_machine *machine)
 {
     (void)pthread_mutex_lock(&machine->mutex);
     for (unsigned i = 0; i < machine->device_count; i++)
-        machine->devices[i].ops->resume(machine->devices[i].dev);
+        vmm_dev_resume(&machine->devices[i]);
     for (unsigned i = 0; !machine->ended && i < machine->vcpu_count; i++)
         vmm_vcpu_run(machine->vcpus[i]);
     (void)pthread_mutex_unlock(&machine->mutex);
@@ -218,7 +218,7 @@ void vmm_machine_pause(struct vmm_machine *machine)
         vmm_vcpu_wait(machine->vcpus[i]);
     (void)pthread_mutex_lock(&machine->mutex);
     for (unsigned i = 0; i < machine->device_count; i++)
-        machine->devices[i].ops->pause(machine->devices[i].dev);
+        vmm_dev_pause(&machine->devices[i]);
     (void)pthread_mutex_unlock(&machine->mutex);
 }
 

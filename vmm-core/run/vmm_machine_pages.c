@@ -174,7 +174,7 @@ bool vmm_machine_drained(struct vmm_machine *machine)
 
     (void)pthread_mutex_lock(&machine->mutex);
     for (unsigned i = 0; i < machine->device_count; i++)
-        drained &= machine->devices[i].ops->drained(machine->devices[i].dev);
+        drained &= vmm_dev_drained(&machine->devices[i]);
     (void)pthread_mutex_unlock(&machine->mutex);
     return drained;
 }

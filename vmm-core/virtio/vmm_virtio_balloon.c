@@ -293,12 +293,6 @@ static void balloon_pause(void *dev)
     ((struct vmm_virtio_balloon *)dev)->paused = true;
 }
 
-static bool balloon_drained(void *dev)
-{
-    (void)dev;
-    return true;
-}
-
 static void balloon_resume(void *dev)
 {
     struct vmm_virtio_balloon *balloon = dev;
@@ -335,7 +329,6 @@ static const struct vmm_dev_ops dev_ops = {
     .version = 1,
     .reset = balloon_reset,
     .pause = balloon_pause,
-    .drained = balloon_drained,
     .resume = balloon_resume,
     .state = balloon_state,
     .fini = balloon_fini,

@@ -165,12 +165,6 @@ static void console_pause(void *dev)
     ((struct vmm_virtio_console *)dev)->paused = true;
 }
 
-static bool console_drained(void *dev)
-{
-    (void)dev;
-    return true;
-}
-
 static void console_resume(void *dev)
 {
     struct vmm_virtio_console *console = dev;
@@ -201,7 +195,6 @@ static const struct vmm_dev_ops dev_ops = {
     .version = 1,
     .reset = console_reset,
     .pause = console_pause,
-    .drained = console_drained,
     .resume = console_resume,
     .state = console_state,
     .fini = console_fini,

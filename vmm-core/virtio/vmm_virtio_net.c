@@ -149,12 +149,6 @@ static void net_pause(void *dev)
     ((struct vmm_virtio_net *)dev)->paused = true;
 }
 
-static bool net_drained(void *dev)
-{
-    (void)dev;
-    return true;
-}
-
 /* The link is as it is here, and the driver is told if that is not what it was told before. */
 static void net_resume(void *dev)
 {
@@ -196,7 +190,6 @@ static const struct vmm_dev_ops dev_ops = {
     .version = 1,
     .reset = net_reset,
     .pause = net_pause,
-    .drained = net_drained,
     .resume = net_resume,
     .state = net_state,
     .fini = net_fini,

@@ -80,17 +80,6 @@ static void rng_reset(void *dev)
     vmm_virtio_reset(rng->virtio);
 }
 
-static void rng_pause(void *dev)
-{
-    (void)dev;
-}
-
-static bool rng_drained(void *dev)
-{
-    (void)dev;
-    return true;
-}
-
 static void rng_resume(void *dev)
 {
     struct vmm_virtio_rng *rng = dev;
@@ -118,8 +107,6 @@ static const struct vmm_dev_ops dev_ops = {
     .id = VMM_DEV_VIRTIO_RNG,
     .version = 1,
     .reset = rng_reset,
-    .pause = rng_pause,
-    .drained = rng_drained,
     .resume = rng_resume,
     .state = rng_state,
     .fini = rng_fini,
