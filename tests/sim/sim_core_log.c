@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "tests/sim/log_world.h"
+#include "tests/sim/sim_schedules.h"
 
 enum { QUICK_SEEDS = 3000, HUNT_SEEDS = 20000, STEPS = 250 };
 
@@ -166,8 +167,9 @@ struct totals {
     uint64_t committed, faults;
 };
 
-static bool schedule(uint64_t seed, bool trace, bool end_calm, struct totals *totals)
+static bool schedule(uint64_t seed, bool trace, bool end_calm, void *context)
 {
+    struct totals *totals = context;
     struct log_world world;
     bool good;
 
@@ -190,43 +192,23 @@ static bool schedule(uint64_t seed, bool trace, bool end_calm, struct totals *to
     return good;
 }
 
-static int all_schedules(uint64_t seeds, const char *program)
+static void sum(const void *context)
 {
-    struct totals totals = { 0 };
+    const struct totals *totals = context;
 
-    for (uint64_t seed = 1; seed <= seeds; seed++) {
-        if (schedule(seed, false, true, &totals))
-            continue;
-        printf("not ok 1 - the log\n# replay: %s --seed %" PRIu64 "\n1..1\n", program, seed);
-        return 1;
-    }
-    printf("ok 1 - the log: %" PRIu64 " schedules, %" PRIu64 " faults, %" PRIu64
-           " entries committed\n1..1\n",
-           seeds, totals.faults, totals.committed);
-    return 0;
-}
-
-static int hunt(void)
-{
-    struct totals totals = { 0 };
-
-    for (uint64_t seed = 1; seed <= HUNT_SEEDS; seed++) {
-        if (!schedule(seed, false, false, &totals))
-            return 0;
-    }
-    return 1;
+    printf(", %" PRIu64 " faults, %" PRIu64 " entries committed\n", totals->faults,
+           totals->committed);
 }
 
 int main(int argc, char **argv)
 {
-    const char *seeds = getenv("SEEDS");
     struct totals totals = { 0 };
+    const struct sim sim = { .name = "the log",
+                             .quick_seeds = QUICK_SEEDS,
+                             .hunt_seeds = HUNT_SEEDS,
+                             .schedule = schedule,
+                             .sum = sum,
+                             .totals = &totals };
 
-    if (argc == 3 && strcmp(argv[1], "--seed") == 0)
-        return schedule(strtoull(argv[2], NULL, 10), true, true, &totals) ? 0 : 1;
-    if (argc == 2 && strcmp(argv[1], "--hunt") == 0)
-        return hunt();
-    if (seeds != NULL && seeds[0] != '\0')
-        return all_schedules(strtoull(seeds, NULL, 10), argv[0]);
-    return all_schedules(QUICK_SEEDS, argv[0]);
+    return sim_main(&sim, argc, argv);
 }

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "tests/sim/saved_world.h"
+#include "tests/sim/sim_schedules.h"
 
 enum { QUICK_SEEDS = 1000, STEPS = 250, CALM_STEPS = 4000, CALM_STARTS = 8 };
 
@@ -329,8 +330,9 @@ static void calm(struct schedule *schedule)
         saved_break(world, "stuck: after the faults the guest cannot be saved");
 }
 
-static bool run_schedule(uint64_t seed, bool trace, bool end_calm, struct saved_stats *stats)
+static bool run_schedule(uint64_t seed, bool trace, bool end_calm, void *context)
 {
+    struct saved_stats *stats = context;
     struct schedule schedule = { .troubles = 0 };
     struct saved_world *world = &schedule.world;
     bool good;
@@ -351,50 +353,30 @@ static bool run_schedule(uint64_t seed, bool trace, bool end_calm, struct saved_
     return good;
 }
 
-static int all_schedules(uint64_t seeds, const char *program)
+static void sum(const void *context)
 {
-    struct saved_stats stats = { 0 };
+    const struct saved_stats *stats = context;
 
-    for (uint64_t seed = 1; seed <= seeds; seed++) {
-        if (run_schedule(seed, false, true, &stats))
-            continue;
-        printf("not ok 1 - the saved state\n# replay: %s --seed %" PRIu64 "\n1..1\n", program,
-               seed);
-        return 1;
-    }
-    printf("# %" PRIu64 " saves, %" PRIu64 " restores (%" PRIu64 " lazy, %" PRIu64
-           " blocks saved before they were loaded), %" PRIu64 " resumed, %" PRIu64
+    printf(", %" PRIu64 " faults\n# %" PRIu64 " saves, %" PRIu64 " restores (%" PRIu64
+           " lazy, %" PRIu64 " blocks saved before they were loaded), %" PRIu64 " resumed, %" PRIu64
            " cold starts, %" PRIu64 " refusals, %" PRIu64 " lost, %" PRIu64 " frozen\n",
-           stats.saves, stats.restores, stats.lazy, stats.carried, stats.resumed, stats.cold,
-           stats.refused, stats.lost, stats.frozen);
-    printf("ok 1 - the saved state: %" PRIu64 " schedules, %" PRIu64 " faults\n1..1\n", seeds,
-           stats.troubles);
-    return 0;
-}
-
-static int hunt(void)
-{
-    struct saved_stats stats = { 0 };
-
-    for (uint64_t seed = 1; seed <= QUICK_SEEDS; seed++)
-        if (!run_schedule(seed, false, true, &stats))
-            return 0;
-    return 1;
+           stats->troubles, stats->saves, stats->restores, stats->lazy, stats->carried,
+           stats->resumed, stats->cold, stats->refused, stats->lost, stats->frozen);
 }
 
 int main(int argc, char **argv)
 {
-    const char *seeds = getenv("SEEDS");
     struct saved_stats stats = { 0 };
+    const struct sim sim = { .name = "the saved state",
+                             .quick_seeds = QUICK_SEEDS,
+                             .hunt_seeds = QUICK_SEEDS,
+                             .hunt_calm = true,
+                             .schedule = run_schedule,
+                             .sum = sum,
+                             .totals = &stats };
 
     /* guests' memory is used again and again, the machines' sparse parts come fresh and zero */
     (void)mallopt(M_MMAP_THRESHOLD, SAVE_GUEST_BYTES + (64 << 10));
     (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
-    if (argc == 3 && strcmp(argv[1], "--seed") == 0)
-        return run_schedule(strtoull(argv[2], NULL, 10), true, true, &stats) ? 0 : 1;
-    if (argc == 2 && strcmp(argv[1], "--hunt") == 0)
-        return hunt();
-    if (seeds != NULL && seeds[0] != '\0')
-        return all_schedules(strtoull(seeds, NULL, 10), argv[0]);
-    return all_schedules(QUICK_SEEDS, argv[0]);
+    return sim_main(&sim, argc, argv);
 }
