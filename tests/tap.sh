@@ -5,6 +5,7 @@
 #   tap_ok NAME             tap_not_ok NAME [WHY]         tap_skip NAME REASON
 #   tap_check NAME COMMAND...     runs COMMAND; ok if it succeeds, its output as comments if not
 #   tap_is NAME GOT EXPECTED      ok if both are the same text
+#   wait_until SECONDS COMMAND... true as soon as COMMAND succeeds, asked 50 times a second
 #   tap_skip_all REASON     nothing here can run: one line and exit 77
 #   tap_done                the plan; the script's exit status
 
@@ -15,6 +16,16 @@ export HW_TOP_SRCDIR HW_TOP_BUILDDIR HW_PLAIN_BUILDDIR
 
 tap_count=0
 tap_failed=0
+
+wait_until()
+{
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$deadline" ] || return 1
+        sleep 0.02
+    done
+}
 
 tap_comment()
 {

@@ -55,16 +55,6 @@ static struct {
     bool mean;      /* it answers only what the input says */
 } server;
 
-static uint64_t value(struct input *input)
-{
-    const uint8_t how = byte(input);
-    uint64_t all = 0;
-
-    for (unsigned i = 0; i < (1U << how % 4); i++)
-        all |= (uint64_t)byte(input) << (i * 8);
-    return (how & 128) != 0 ? ~all : all;
-}
-
 /* --- the server --- */
 
 static void hang_up(void)
@@ -407,13 +397,13 @@ static void guest_accesses(struct world *world, struct input *input)
     const unsigned at = byte(input) | (how & 48U) << 4, bytes = 1U << how % 4;
 
     if (how >= 192)
-        write_config(world, at % 252, 1U << how % 3, (uint32_t)value(input));
+        write_config(world, at % 252, 1U << how % 3, (uint32_t)number(input));
     else if (how >= 128)
-        vmm_bus_write(world->bus, VMM_MMIO, MSIX_BAR + at, bytes, value(input));
+        vmm_bus_write(world->bus, VMM_MMIO, MSIX_BAR + at, bytes, number(input));
     else if (how >= 64)
-        write_bar(world, NOTIFY_PAGE + at % 16, bytes, value(input));
+        write_bar(world, NOTIFY_PAGE + at % 16, bytes, number(input));
     else
-        write_bar(world, at % 64, bytes, value(input));
+        write_bar(world, at % 64, bytes, number(input));
 }
 
 /* An answer to what it was asked, or any message, of any bytes. */

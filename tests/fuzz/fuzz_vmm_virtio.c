@@ -16,16 +16,6 @@
 enum { STATE_BYTES = 1024, STATES = 4, BAR_SPAN = 0x10000, STEPS = 300 };
 #define BARS UINT32_C(0xfe000000)
 
-static uint64_t value(struct input *input)
-{
-    const uint8_t how = byte(input);
-    uint64_t all = 0;
-
-    for (unsigned i = 0; i < (1U << how % 4); i++)
-        all |= (uint64_t)byte(input) << (i * 8);
-    return (how & 128) != 0 ? ~all : all;
-}
-
 /* --- what holds --- */
 
 static void check_queue(const struct virtio_queue *queue)
@@ -120,7 +110,7 @@ static void move(struct world *world)
         fuzz_require(save(&other, i, again) == sizes[i] && memcmp(bytes[i], again, sizes[i]) == 0);
     fuzz_require(other.pirqs == world->pirqs);
     for (unsigned i = 0; i < PIECES; i++)
-        memcpy(other.memory[i], world->memory[i], PIECE_BYTES);
+        memcpy(other.guest.memory[i], world->guest.memory[i], PIECE_BYTES);
     check(&other);
     resume(&other);
     check(&other);
@@ -151,16 +141,16 @@ static void access_at(struct world *world, struct input *input, enum vmm_space s
     const unsigned bytes = 1U << how % (space == VMM_PORTS ? 3 : 4);
 
     if ((how & 8) != 0)
-        (void)vmm_bus_read(world->bus, space, at, bytes);
+        (void)vmm_bus_read(world->guest.bus, space, at, bytes);
     else
-        vmm_bus_write(world->bus, space, at, bytes, value(input));
+        vmm_bus_write(world->guest.bus, space, at, bytes, number(input));
 }
 
 static void configure(struct world *world, struct input *input)
 {
     const uint8_t which = byte(input), at = byte(input);
 
-    vmm_bus_write(world->bus, VMM_PORTS, 0xcf8, 4,
+    vmm_bus_write(world->guest.bus, VMM_PORTS, 0xcf8, 4,
                   UINT32_C(0x80000000) | (uint32_t)(which % 2 + 1) << 11 | (at & 0xfc));
     access_at(world, input, VMM_PORTS, 0xcfc + at % 4U);
 }
@@ -175,12 +165,12 @@ static void set_up(struct world *world, struct input *input)
                    { 40, 8 }, { 48, 8 }, { 32, 4 }, { 44, 4 }, { 58, 2 } };
     const uint8_t which = byte(input);
     const unsigned i = which / 2 % (sizeof(fields) / sizeof(fields[0]));
-    uint64_t wanted = value(input);
+    uint64_t wanted = number(input);
 
     if (fields[i].bytes == 8)
         wanted &= ~UINT64_C(15);
-    vmm_bus_write(world->bus, VMM_MMIO, BARS + which % 2 * BAR_SPAN + fields[i].at, fields[i].bytes,
-                  wanted);
+    vmm_bus_write(world->guest.bus, VMM_MMIO, BARS + which % 2 * BAR_SPAN + fields[i].at,
+                  fields[i].bytes, wanted);
 }
 
 static void poke(struct world *world, struct input *input)
@@ -189,22 +179,22 @@ static void poke(struct world *world, struct input *input)
     const unsigned count = byte(input) % 20;
 
     for (unsigned i = at; i < at + count && i < GUEST_BYTES; i++)
-        ((uint8_t *)world->memory[i / PIECE_BYTES])[i % PIECE_BYTES] = byte(input);
+        ((uint8_t *)world->guest.memory[i / PIECE_BYTES])[i % PIECE_BYTES] = byte(input);
 }
 
 /* Queues where start() has put them: a chain's head, one more index, and the call. */
 static void offer(struct world *world, struct input *input)
 {
     const uint8_t which = byte(input);
-    uint8_t *ring = (uint8_t *)world->memory[0] + which % 4 * 1024U;
-    const struct vh_desc desc = { value(input), byte(input) * 16U, byte(input) & 7,
+    uint8_t *ring = (uint8_t *)world->guest.memory[0] + which % 4 * 1024U;
+    const struct vh_desc desc = { number(input), byte(input) * 16U, byte(input) & 7,
                                   byte(input) % (CARD_SIZE + 1) };
 
     memcpy(ring + which / 4 % CARD_SIZE * sizeof(desc), &desc, sizeof(desc));
     ring[256 + 4 + ring[256 + 2] % CARD_SIZE * 2] = which / 4 % CARD_SIZE;
     ring[256 + 2]++;
-    vmm_bus_write(world->bus, VMM_MMIO, BARS + which % 2 * BAR_SPAN + 0x3000 + which / 2 % 2 * 4U,
-                  2, 0);
+    vmm_bus_write(world->guest.bus, VMM_MMIO,
+                  BARS + which % 2 * BAR_SPAN + 0x3000 + which / 2 % 2 * 4U, 2, 0);
 }
 
 static void step(struct world *world, struct input *input)
@@ -246,8 +236,8 @@ static void step(struct world *world, struct input *input)
 
 static void write_config(struct world *world, unsigned slot, unsigned at, uint32_t what)
 {
-    vmm_bus_write(world->bus, VMM_PORTS, 0xcf8, 4, UINT32_C(0x80000000) | slot << 11 | at);
-    vmm_bus_write(world->bus, VMM_PORTS, 0xcfc, 4, what);
+    vmm_bus_write(world->guest.bus, VMM_PORTS, 0xcf8, 4, UINT32_C(0x80000000) | slot << 11 | at);
+    vmm_bus_write(world->guest.bus, VMM_PORTS, 0xcfc, 4, what);
 }
 
 /* As firmware and a driver do: queue n of slot s has its parts from (n * 2 + s - 1) * 1024 on. */
@@ -255,22 +245,22 @@ static void start(struct world *world, unsigned slot, unsigned queues)
 {
     const uint64_t bar = BARS + (slot - 1) * BAR_SPAN;
 
-    vmm_bus_write(world->bus, VMM_MMIO, bar + 20, 1, 3);
-    vmm_bus_write(world->bus, VMM_MMIO, bar + 12, 4,
+    vmm_bus_write(world->guest.bus, VMM_MMIO, bar + 20, 1, 3);
+    vmm_bus_write(world->guest.bus, VMM_MMIO, bar + 12, 4,
                   FEATURE_INDIRECT | (slot == CARD_SLOT ? VMM_VIRTIO_EVENT_IDX : 0));
-    vmm_bus_write(world->bus, VMM_MMIO, bar + 8, 4, 1);
-    vmm_bus_write(world->bus, VMM_MMIO, bar + 12, 4,
+    vmm_bus_write(world->guest.bus, VMM_MMIO, bar + 8, 4, 1);
+    vmm_bus_write(world->guest.bus, VMM_MMIO, bar + 12, 4,
                   (FEATURE_VERSION_1 | FEATURE_RING_RESET) >> 32);
-    vmm_bus_write(world->bus, VMM_MMIO, bar + 20, 1, 11);
+    vmm_bus_write(world->guest.bus, VMM_MMIO, bar + 20, 1, 11);
     for (unsigned i = 0; i < queues; i++) {
-        vmm_bus_write(world->bus, VMM_MMIO, bar + 22, 2, i);
-        vmm_bus_write(world->bus, VMM_MMIO, bar + 26, 2, i);
+        vmm_bus_write(world->guest.bus, VMM_MMIO, bar + 22, 2, i);
+        vmm_bus_write(world->guest.bus, VMM_MMIO, bar + 26, 2, i);
         for (unsigned part = 0; part < QUEUE_PARTS; part++)
-            vmm_bus_write(world->bus, VMM_MMIO, bar + 32 + part * 8, 8,
+            vmm_bus_write(world->guest.bus, VMM_MMIO, bar + 32 + part * 8, 8,
                           (i * 2 + slot - 1) * 1024 + part * 256);
-        vmm_bus_write(world->bus, VMM_MMIO, bar + 28, 2, 1);
+        vmm_bus_write(world->guest.bus, VMM_MMIO, bar + 28, 2, 1);
     }
-    vmm_bus_write(world->bus, VMM_MMIO, bar + 20, 1, 15);
+    vmm_bus_write(world->guest.bus, VMM_MMIO, bar + 20, 1, 15);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

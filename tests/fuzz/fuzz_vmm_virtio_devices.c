@@ -26,13 +26,14 @@ enum { STATE_BYTES = 2048, BAR_SPAN = 0x10000, STEPS = 300 };
 static void set(struct world *world, unsigned device, unsigned at, unsigned bytes, uint64_t value)
 {
     world->dropped_bytes = 0;
-    vmm_bus_write(world->bus, VMM_MMIO, BARS + device * BAR_SPAN + at, bytes, value);
+    vmm_bus_write(world->guest.bus, VMM_MMIO, BARS + device * BAR_SPAN + at, bytes, value);
 }
 
 static void write_config(struct world *world, unsigned device, unsigned at, uint32_t what)
 {
-    vmm_bus_write(world->bus, VMM_PORTS, 0xcf8, 4, UINT32_C(0x80000000) | (device + 1) << 11 | at);
-    vmm_bus_write(world->bus, VMM_PORTS, 0xcfc, 4, what);
+    vmm_bus_write(world->guest.bus, VMM_PORTS, 0xcf8, 4,
+                  UINT32_C(0x80000000) | (device + 1) << 11 | at);
+    vmm_bus_write(world->guest.bus, VMM_PORTS, 0xcfc, 4, what);
 }
 
 static unsigned queue_at(unsigned device, unsigned queue)
@@ -51,7 +52,7 @@ static void start(struct world *world, unsigned device, uint32_t without)
         set(world, device, 0, 4, half);
         set(world, device, 8, 4, half);
         set(world, device, 12, 4,
-            vmm_bus_read(world->bus, VMM_MMIO, bar + 4, 4) & ~(half == 0 ? without : 0));
+            vmm_bus_read(world->guest.bus, VMM_MMIO, bar + 4, 4) & ~(half == 0 ? without : 0));
     }
     set(world, device, 20, 1, 11);
     for (unsigned queue = 0; queue < QUEUES; queue++) {
@@ -131,7 +132,7 @@ static void move(struct world *world)
     for (unsigned i = 0; i < STATES; i++)
         fuzz_require(save(&other, i, again) == sizes[i] && memcmp(bytes[i], again, sizes[i]) == 0);
     for (unsigned i = 0; i < PIECES; i++)
-        memcpy(other.memory[i], world->memory[i], PIECE_BYTES);
+        memcpy(other.guest.memory[i], world->guest.memory[i], PIECE_BYTES);
     other.room = 100;
     go_on(&other);
     end(&other);
@@ -165,7 +166,7 @@ static void poke(struct world *world, struct input *input)
     const unsigned count = byte(input) % 20;
 
     for (unsigned i = at; i < at + count && i < GUEST_BYTES; i++)
-        ((uint8_t *)world->memory[i / PIECE_BYTES])[i % PIECE_BYTES] = byte(input);
+        ((uint8_t *)world->guest.memory[i / PIECE_BYTES])[i % PIECE_BYTES] = byte(input);
 }
 
 /* A descriptor of a queue; and then a chain's head, one more index, and the call. */
@@ -173,7 +174,7 @@ static void offer(struct world *world, struct input *input, bool calls)
 {
     const uint8_t which = byte(input), place = byte(input);
     const unsigned device = which % DEVICES, queue = which / 16 % QUEUES;
-    uint8_t *ring = (uint8_t *)world->memory[0] + queue_at(device, queue);
+    uint8_t *ring = (uint8_t *)world->guest.memory[0] + queue_at(device, queue);
     const struct vh_desc desc = { half(input), half(input), byte(input) & 7,
                                   byte(input) % (QUEUE_SIZE + 1) };
 

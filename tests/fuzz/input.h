@@ -30,4 +30,15 @@ static inline unsigned half(struct input *input)
     return low | (unsigned)byte(input) << 8;
 }
 
+/* A number of 1, 2, 4 or 8 bytes, or all bits of it the other way round. */
+static inline uint64_t number(struct input *input)
+{
+    const uint8_t how = byte(input);
+    uint64_t all = 0;
+
+    for (unsigned i = 0; i < (1U << how % 4); i++)
+        all |= (uint64_t)byte(input) << (i * 8);
+    return (how & 128) != 0 ? ~all : all;
+}
+
 #endif

@@ -9,21 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/guest_bus.h"
 #include "vmm-core/virtio/vmm_virtio_balloon.h"
 #include "vmm-core/virtio/vmm_virtio_console.h"
 #include "vmm-core/virtio/vmm_virtio_net.h"
 
-enum { PIECES = 2, PIECE_BYTES = 32768, GUEST_BYTES = PIECES * PIECE_BYTES };
+enum { PIECE_BYTES = 32768, GUEST_BYTES = PIECES * PIECE_BYTES };
 enum { CONSOLE, NET, BALLOON, DEVICES };
 enum { STATES = 2 * DEVICES };
 
 struct world {
-    struct vmm_bus *bus;
-    struct vmm_dev pci_dev, devices[STATES]; /* each with its MSI-X device behind it */
-    struct vmm_pci *pci;
-    void *memory[PIECES];
-    struct vh_mem *mem;
+    struct guest_bus guest;
+    struct vmm_dev devices[STATES]; /* each with its MSI-X device behind it */
     struct vmm_virtio_console *console;
     unsigned room; /* of who listens to the console */
     struct vmm_virtio_balloon *balloon;
@@ -35,35 +32,6 @@ struct world {
     bool stands;
 };
 
-/* The bus's callback: nobody listens. */
-static inline void send_msi(void *context, uint64_t address, uint32_t data)
-{
-    (void)context;
-    (void)address;
-    (void)data;
-}
-
-/* Likewise. */
-static inline void no_reset(void *context)
-{
-    (void)context;
-}
-
-/* These bytes are the guest's, in one piece of its memory. */
-static inline void check_bytes(const struct world *world, const void *bytes, size_t count)
-{
-    const uint8_t *at = bytes;
-    bool inside = count == 0;
-
-    for (unsigned i = 0; i < PIECES; i++) {
-        const uint8_t *first = world->memory[i];
-
-        inside = inside || (at >= first && at < first + PIECE_BYTES &&
-                            count <= (size_t)(first + PIECE_BYTES - at));
-    }
-    fuzz_require(inside);
-}
-
 /* Who listens to the console; what comes without a queue is no memory of the guest's. */
 static inline size_t console_write(void *context, const void *bytes, size_t count)
 {
@@ -71,7 +39,7 @@ static inline size_t console_write(void *context, const void *bytes, size_t coun
     const size_t taken = count < world->room ? count : world->room;
 
     if (count > 1)
-        check_bytes(world, bytes, count);
+        guest_check(&world->guest, bytes, count);
     world->room -= (unsigned)taken;
     return taken;
 }
@@ -99,7 +67,7 @@ static inline void net_send(void *context, const struct iovec *pieces, unsigned 
 
     fuzz_require(count > 0 && count <= VH_SEGMENTS);
     for (unsigned i = 0; i < count; i++) {
-        check_bytes(context, pieces[i].iov_base, pieces[i].iov_len);
+        guest_check(&((struct world *)context)->guest, pieces[i].iov_base, pieces[i].iov_len);
         bytes += pieces[i].iov_len;
     }
     fuzz_require(bytes > VMM_VIRTIO_NET_HEADER_BYTES && bytes <= VMM_VIRTIO_NET_FRAME_BYTES);
@@ -113,7 +81,7 @@ static inline size_t net_receive(void *context, const struct iovec *pieces, unsi
 
     fuzz_require(!world->stands && count > 1 && count <= VMM_VIRTIO_NET_PIECES);
     for (unsigned i = 0; i + 1 < count; i++)
-        check_bytes(world, pieces[i].iov_base, pieces[i].iov_len);
+        guest_check(&world->guest, pieces[i].iov_base, pieces[i].iov_len);
     if (world->frames == 0)
         return 0;
     world->frames--;
@@ -143,31 +111,21 @@ static inline void net_has_room(void *context)
 /* All of it, as after power-on. */
 static inline void begin(struct world *world)
 {
-    const struct vmm_pci_callbacks callbacks = { send_msi, no_reset, world };
     const struct vmm_virtio_console_port port = { console_write, console_has_room, world };
     const struct vmm_virtio_net_port wire = { net_send,     net_receive,  net_offload,
                                               net_has_room, net_has_room, world };
     const struct vmm_virtio_balloon_port pages = { balloon_drop, world };
     const uint8_t mac[VMM_VIRTIO_NET_MAC_BYTES] = { 2 };
-    struct vh_region regions[PIECES];
 
     memset(world, 0, sizeof(*world));
-    for (unsigned i = 0; i < PIECES; i++) {
-        regions[i] = (struct vh_region) { .guest_addr = i * PIECE_BYTES,
-                                          .bytes = PIECE_BYTES,
-                                          .user_addr = i * PIECE_BYTES };
-        world->memory[i] = calloc(1, PIECE_BYTES);
-    }
-    world->bus = vmm_bus_new();
-    fuzz_require(vh_mem_over(regions, world->memory, PIECES, &world->mem) == 0);
-    fuzz_require(vmm_pci_new(world->bus, &callbacks, &world->pci_dev, &world->pci) == 0);
-    fuzz_require(vmm_virtio_console_new(world->pci, 1 + CONSOLE, world->mem, &port,
+    guest_begin(&world->guest, PIECE_BYTES);
+    fuzz_require(vmm_virtio_console_new(world->guest.pci, 1 + CONSOLE, world->guest.mem, &port,
                                         &world->devices[2 * CONSOLE],
                                         &world->devices[2 * CONSOLE + 1], &world->console) == 0);
-    fuzz_require(vmm_virtio_net_new(world->pci, 1 + NET, world->mem, mac, &wire,
+    fuzz_require(vmm_virtio_net_new(world->guest.pci, 1 + NET, world->guest.mem, mac, &wire,
                                     &world->devices[2 * NET], &world->devices[2 * NET + 1],
                                     &world->net) == 0);
-    fuzz_require(vmm_virtio_balloon_new(world->pci, 1 + BALLOON, world->mem, &pages,
+    fuzz_require(vmm_virtio_balloon_new(world->guest.pci, 1 + BALLOON, world->guest.mem, &pages,
                                         &world->devices[2 * BALLOON],
                                         &world->devices[2 * BALLOON + 1], &world->balloon) == 0);
 }
@@ -177,11 +135,7 @@ static inline void end(struct world *world)
 {
     for (unsigned i = STATES; i > 0; i--)
         world->devices[i - 1].ops->fini(world->devices[i - 1].dev);
-    world->pci_dev.ops->fini(world->pci_dev.dev);
-    vmm_bus_free(world->bus);
-    vh_mem_unref(world->mem);
-    for (unsigned i = 0; i < PIECES; i++)
-        free(world->memory[i]);
+    guest_end(&world->guest);
 }
 
 #endif

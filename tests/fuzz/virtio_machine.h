@@ -9,38 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/guest_bus.h"
 #include "vmm-core/virtio/vmm_virtio_priv.h"
 #include "vmm-core/virtio/vmm_virtio_rng.h"
 
-enum { PIECES = 2, PIECE_BYTES = 8192, GUEST_BYTES = PIECES * PIECE_BYTES };
+enum { PIECE_BYTES = 8192, GUEST_BYTES = PIECES * PIECE_BYTES };
 enum { CARD_SLOT = 1, RNG_SLOT = 2, CARD_QUEUES = 2, CARD_SIZE = 8, CARD_CONFIG_BYTES = 10 };
 
 struct world {
-    struct vmm_bus *bus;
-    struct vmm_dev pci_dev, rng, msix[2];
-    struct vmm_pci *pci;
-    void *memory[PIECES];
-    struct vh_mem *mem;
+    struct guest_bus guest;
+    struct vmm_dev rng, msix[2];
     struct vmm_virtio *card;
     struct vh_chain chain;
     unsigned pirqs, configured;
     uint8_t entropy; /* how much there is */
 };
-
-/* The bus's callback: nobody listens. */
-static inline void send_msi(void *context, uint64_t address, uint32_t data)
-{
-    (void)context;
-    (void)address;
-    (void)data;
-}
-
-/* Likewise. */
-static inline void no_reset(void *context)
-{
-    (void)context;
-}
 
 /* It is told of changes only. */
 static inline void set_pirq(void *context, unsigned pirq, bool active)
@@ -63,21 +46,6 @@ static inline size_t fill(void *context, void *bytes, size_t count)
     return count;
 }
 
-/* Every piece of a chain lies wholly in one piece of memory. */
-static inline void check_piece(const struct world *world, const struct iovec *piece)
-{
-    const uint8_t *at = piece->iov_base;
-    bool inside = piece->iov_len == 0;
-
-    for (unsigned i = 0; i < PIECES; i++) {
-        const uint8_t *first = world->memory[i];
-
-        inside = inside || (at >= first && at < first + PIECE_BYTES &&
-                            piece->iov_len <= (size_t)(first + PIECE_BYTES - at));
-    }
-    fuzz_require(inside);
-}
-
 /* The card: writes all over what it may, once for each place in its queue. */
 static inline void serve(void *dev, unsigned queue)
 {
@@ -94,7 +62,7 @@ static inline void serve(void *dev, unsigned queue)
         }
         fuzz_require(chain->out_count + chain->in_count <= VH_SEGMENTS);
         for (unsigned i = 0; i < chain->out_count + chain->in_count; i++)
-            check_piece(world, &chain->pieces[i]);
+            guest_check(&world->guest, chain->pieces[i].iov_base, chain->pieces[i].iov_len);
         for (unsigned i = chain->out_count; i < chain->out_count + chain->in_count; i++) {
             memset(chain->pieces[i].iov_base, (int)n, chain->pieces[i].iov_len);
             written += (uint32_t)chain->pieces[i].iov_len;
@@ -123,26 +91,16 @@ static const struct vmm_virtio_kind card_kind = { .type = 9,
 /* All of it, as after power-on. */
 static inline void begin(struct world *world)
 {
-    const struct vmm_pci_callbacks callbacks = { send_msi, no_reset, world };
     const struct vmm_entropy entropy = { fill, world };
-    struct vh_region regions[PIECES];
 
     memset(world, 0, sizeof(*world));
     world->entropy = UINT8_MAX;
-    for (unsigned i = 0; i < PIECES; i++) {
-        regions[i] = (struct vh_region) { .guest_addr = i * PIECE_BYTES,
-                                          .bytes = PIECE_BYTES,
-                                          .user_addr = i * PIECE_BYTES };
-        world->memory[i] = calloc(1, PIECE_BYTES);
-    }
-    world->bus = vmm_bus_new();
-    fuzz_require(vh_mem_over(regions, world->memory, PIECES, &world->mem) == 0);
-    fuzz_require(vmm_pci_new(world->bus, &callbacks, &world->pci_dev, &world->pci) == 0);
-    vmm_pci_set_router(world->pci, set_pirq, world);
-    fuzz_require(vmm_virtio_new(world->pci, CARD_SLOT, &card_kind, world->mem, world,
+    guest_begin(&world->guest, PIECE_BYTES);
+    vmm_pci_set_router(world->guest.pci, set_pirq, world);
+    fuzz_require(vmm_virtio_new(world->guest.pci, CARD_SLOT, &card_kind, world->guest.mem, world,
                                 &world->msix[0], &world->card) == 0);
-    fuzz_require(vmm_virtio_rng_new(world->pci, RNG_SLOT, world->mem, &entropy, &world->rng,
-                                    &world->msix[1]) == 0);
+    fuzz_require(vmm_virtio_rng_new(world->guest.pci, RNG_SLOT, world->guest.mem, &entropy,
+                                    &world->rng, &world->msix[1]) == 0);
 }
 
 /* End all of it. */
@@ -153,11 +111,7 @@ static inline void end(struct world *world)
     world->msix[0].ops->fini(world->msix[0].dev);
     vmm_virtio_free(world->card);
     fuzz_require(world->pirqs == 0);
-    world->pci_dev.ops->fini(world->pci_dev.dev);
-    vmm_bus_free(world->bus);
-    vh_mem_unref(world->mem);
-    for (unsigned i = 0; i < PIECES; i++)
-        free(world->memory[i]);
+    guest_end(&world->guest);
 }
 
 #endif

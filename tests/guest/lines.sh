@@ -18,14 +18,3 @@ guest_durable()
 {
     tr '\r' ' ' <"$1" | sed -n '$!s/^@guest durable .*sequence=\([0-9]*\) *$/\1/p' | tail -n 1
 }
-
-# wait_until COMMAND...: for a minute
-wait_until()
-{
-    local tries
-    for ((tries = 0; tries < 3000; tries++)); do
-        "$@" && return 0
-        sleep 0.02
-    done
-    return 1
-}

@@ -86,7 +86,7 @@ tests_in()
     ("$2" 4 16M 'clocks;beats seconds=0;reset by=fault') <"$work/in" &
     PID=$!
     exec 9>"$work/in"
-    tap_check "$1: it runs until it is told to stop" wait_until said_running
+    tap_check "$1: it runs until it is told to stop" wait_until 60 said_running
     kill -STOP "$(pgrep -P "$PID")"
     sleep 1 # that is what the guest shall feel
     kill -CONT "$(pgrep -P "$PID")"
@@ -136,7 +136,7 @@ disk_tests()
 
     ("$run" 1 32M "diskwrite $blocks start=1201 count=0 depth=32" "$@") </dev/null &
     PID=$!
-    tap_check "$name: writes become durable" wait_until said_durable 20
+    tap_check "$name: writes become durable" wait_until 60 said_durable 20
     kill -KILL "$(pgrep -P "$PID")"
     wait "$PID" 2>/dev/null
     PID=
@@ -176,7 +176,7 @@ echo_runs()
     (in_qemu 1 16M 'netecho;off' "$@") <"$work/in" &
     PID=$!
     exec 9>"$work/in"
-    wait_until has_begun
+    wait_until 60 has_begun
     said_running
 }
 

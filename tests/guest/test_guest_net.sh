@@ -65,7 +65,7 @@ tap_check "a bridge and two taps" network
 (guest tap1 1 "netecho ip=$GUEST_IP;off") <"$work/in" &
 PID=$!
 exec 9>"$work/in"
-tap_check "a guest gives back what it gets" wait_until grep -q '^@guest running' "$work/said1"
+tap_check "a guest gives back what it gets" wait_until 60 grep -q '^@guest running' "$work/said1"
 tap_is "a datagram of the host's" "$(udp_echo 'one two three')" "one two three"
 text=$(seq -s ' ' 1 350)
 tap_is "a large one" "$(udp_echo "$text")" "$text"

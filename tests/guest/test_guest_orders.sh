@@ -50,7 +50,7 @@ in_qemu()
 {
     begin timeout 120 qemu-system-x86_64 -nodefaults -accel tcg -M pc -display none -m 16M \
         -serial "file:$work/said" -monitor stdio -kernel "$GUEST" -append 'beats seconds=0'
-    tap_check "QEMU: a guest runs" wait_until said_times running 1
+    tap_check "QEMU: a guest runs" wait_until 60 said_times running 1
     echo system_powerdown >&9
     ended
     tap_is "QEMU: its power button switches it off" "$STATUS $(value button ignored) $(value ending how)" "0 0 off"
@@ -70,21 +70,21 @@ vmm()
 in_vmm()
 {
     begin vmm 'button do=ignore;beats seconds=0'
-    tap_check "hawser-vmm: a guest runs" wait_until said_times running 1
+    tap_check "hawser-vmm: a guest runs" wait_until 60 said_times running 1
     tap_check "hawser-vmm: it is paused" order pause
     sleep 1 # that is what the guest shall feel
     tap_check "hawser-vmm: and goes on" order resume
     tap_check "hawser-vmm: its power button is pressed" order powerdown
-    tap_check "hawser-vmm: which it ignores" wait_until said_times 'button ignored=1' 1
+    tap_check "hawser-vmm: which it ignores" wait_until 60 said_times 'button ignored=1' 1
     printf 'button\n' >&9
-    tap_check "hawser-vmm: it has stopped" wait_until said_times 'done command=button' 2
+    tap_check "hawser-vmm: it has stopped" wait_until 60 said_times 'done command=button' 2
     tap_check "hawser-vmm: it felt that it stood still" [ "$(value beats longest_us)" -ge 900000 ]
     tap_check "hawser-vmm: so did its clock" [ "$(value beats longest_kvmclock_us)" -ge 900000 ]
     tap_is "hawser-vmm: no page was lost" "$(value beats wrong)" 0
     tap_check "hawser-vmm: it is reset" order reset
-    tap_check "hawser-vmm: and boots again" wait_until said_times running 2
+    tap_check "hawser-vmm: and boots again" wait_until 60 said_times running 2
     printf 'button\n' >&9
-    tap_check "hawser-vmm: it listens" wait_until said_times 'done command=button' 4
+    tap_check "hawser-vmm: it listens" wait_until 60 said_times 'done command=button' 4
     tap_check "hawser-vmm: the power button is pressed again" order powerdown
     ended
     tap_is "hawser-vmm: and it switches itself off" "$STATUS $(value ending how)" "0 off"

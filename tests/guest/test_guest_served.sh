@@ -66,7 +66,7 @@ begin_serving()
     truncate -s 8M "$work/lun.img"
     "$HAWSER" lun serve "file:$work/lun.img" --directory "$work/serve" >"$work/serve.out" 2>&1 </dev/null &
     SERVE_PID=$!
-    wait_until grep -q vhost-user-blk-pci "$work/serve.out"
+    wait_until 60 grep -q vhost-user-blk-pci "$work/serve.out"
 }
 
 end_serving()
@@ -94,12 +94,12 @@ tests_in()
     PID=$!
     exec 9>"$work/in"
     for ((kill = 1; kill <= KILLS; kill++)); do
-        tap_check "$name: writes become durable, $kill" wait_until durable_after "$last"
+        tap_check "$name: writes become durable, $kill" wait_until 60 durable_after "$last"
         kill -KILL "$(pgrep -P "$SERVE_PID" -x hawser-lun)"
-        tap_check "$name: the server is started again" wait_until started_again "$kill"
+        tap_check "$name: the server is started again" wait_until 60 started_again "$kill"
         last=$(durable)
     done
-    tap_check "$name: and goes on" wait_until durable_after "$((last + 100))"
+    tap_check "$name: and goes on" wait_until 60 durable_after "$((last + 100))"
     printf 'stop\n' >&9
     wait "$PID"
     exec 9>&-
@@ -112,7 +112,7 @@ tests_in()
     : >"$work/said"
     ("$run" "diskwrite $WORDS start=$((last + 1)) count=0 depth=16") </dev/null &
     PID=$!
-    tap_check "$name: more is written" wait_until durable_after $((last + 200))
+    tap_check "$name: more is written" wait_until 60 durable_after $((last + 200))
     kill -KILL "$(pgrep -P "$PID")"
     wait "$PID" 2>/dev/null
     PID=

@@ -10,6 +10,29 @@
 #include "vmm-core/machine/vmm_bus.h"
 #include "vmm-core/machine/vmm_pci.h"
 
+/* What comes of the bus: nothing that the test asks for. */
+static inline void pci_no_msi(void *context, uint64_t address, uint32_t data)
+{
+    (void)context;
+    (void)address;
+    (void)data;
+}
+
+/* Likewise. */
+static inline void pci_no_reset(void *context)
+{
+    (void)context;
+}
+
+/* A bus that nobody listens to. */
+static inline int pci_quiet_new(struct vmm_bus *bus, struct vmm_dev *ret_dev,
+                                struct vmm_pci **ret_pci)
+{
+    const struct vmm_pci_callbacks callbacks = { pci_no_msi, pci_no_reset, NULL };
+
+    return vmm_pci_new(bus, &callbacks, ret_dev, ret_pci);
+}
+
 /* Let the data port name register `at` of this function of bus 0. */
 static inline void pci_address(struct vmm_bus *bus, unsigned slot, unsigned number, unsigned at)
 {

@@ -20,21 +20,10 @@ vmm()
     exec "$VMM" run --serial stdio --no-state "$@"
 }
 
-# wait_until COMMAND...
-wait_until()
-{
-    local tries
-    for ((tries = 0; tries < 3000; tries++)); do
-        "$@" && return 0
-        sleep 0.02
-    done
-    return 1
-}
-
 # until_out TEXT: it is in the output, or nothing comes any more
 until_out()
 {
-    wait_until said_or_gone "$1" && grep -aqs -- "$1" "$work/out"
+    wait_until 60 said_or_gone "$1" && grep -aqs -- "$1" "$work/out"
 }
 
 said_or_gone()
@@ -98,7 +87,7 @@ chmod 755 "$work"
 "$HW_TOP_BUILDDIR/storage/serve/hawser-lun" --lun "file:$work/disk,socket=$work/disk.sock" \
     --control "unix:$work/disk.control" >"$work/lun" 2>&1 &
 LUN=$!
-wait_until test -S "$work/disk.sock" || tap_comment "$(cat "$work/lun")"
+wait_until 60 test -S "$work/disk.sock" || tap_comment "$(cat "$work/lun")"
 out=$( (vmm --memory 32M --disk "vhost:$work/disk.sock" --firmware-log "$work/disk.log" </dev/null) | tr -d '\r')
 tap_is "it boots from a disk, again after a reset, and what is written there is kept" \
     "$(grep -a '^boot [01]' <<<"$out")" "boot 0: the disk says hello

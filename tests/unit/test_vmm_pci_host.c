@@ -22,18 +22,6 @@ struct world {
 
 static struct world w;
 
-static void send_msi(void *context, uint64_t address, uint32_t data)
-{
-    (void)context;
-    (void)address;
-    (void)data;
-}
-
-static void reset(void *context)
-{
-    (void)context;
-}
-
 static void set_shadow(void *context, unsigned segment, unsigned attributes)
 {
     struct world *world = context;
@@ -44,12 +32,11 @@ static void set_shadow(void *context, unsigned segment, unsigned attributes)
 
 static void begin(void)
 {
-    const struct vmm_pci_callbacks callbacks = { send_msi, reset, NULL };
 
     memset(&w, 0, sizeof(w));
     memset(w.segments, 0xee, sizeof(w.segments));
     w.bus = vmm_bus_new();
-    CU_ASSERT_EQUAL_FATAL(vmm_pci_new(w.bus, &callbacks, &w.dev, &w.pci), 0);
+    CU_ASSERT_EQUAL_FATAL(pci_quiet_new(w.bus, &w.dev, &w.pci), 0);
 }
 
 static void end(void)

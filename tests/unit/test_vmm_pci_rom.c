@@ -26,18 +26,6 @@ struct world {
     struct vmm_pci_function card;
 };
 
-static void send_msi(void *context, uint64_t address, uint32_t data)
-{
-    (void)context;
-    (void)address;
-    (void)data;
-}
-
-static void reset(void *context)
-{
-    (void)context;
-}
-
 static uint64_t bar_read(void *dev, uint64_t offset, unsigned bytes)
 {
     (void)dev;
@@ -64,13 +52,12 @@ static void make_image(uint8_t image[IMAGE_BYTES], uint8_t fill)
 
 static void begin(struct world *world, uint8_t fill)
 {
-    const struct vmm_pci_callbacks callbacks = { send_msi, reset, NULL };
     const struct vmm_pci_identity identity = { .vendor = 0x1af4, .device = 0x1041 };
     uint8_t image[IMAGE_BYTES];
 
     memset(world, 0, sizeof(*world));
     world->bus = vmm_bus_new();
-    CU_ASSERT_EQUAL_FATAL(vmm_pci_new(world->bus, &callbacks, &world->bus_dev, &world->pci), 0);
+    CU_ASSERT_EQUAL_FATAL(pci_quiet_new(world->bus, &world->bus_dev, &world->pci), 0);
     make_image(image, fill);
     vmm_pci_begin(&world->card, &identity);
     CU_ASSERT_EQUAL_FATAL(

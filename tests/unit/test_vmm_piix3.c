@@ -29,18 +29,6 @@ struct world {
 
 static struct world w;
 
-static void send_msi(void *context, uint64_t address, uint32_t data)
-{
-    (void)context;
-    (void)address;
-    (void)data;
-}
-
-static void reset(void *context)
-{
-    (void)context;
-}
-
 static void set_gsi(void *context, unsigned gsi, bool high)
 {
     struct world *world = context;
@@ -58,11 +46,10 @@ static int make(void)
 
 static void begin_bus(void)
 {
-    const struct vmm_pci_callbacks callbacks = { send_msi, reset, NULL };
     const struct vmm_pci_identity identity = { .vendor = 1, .device = 2, .pin = 1 };
 
     w = (struct world) { .bus = vmm_bus_new() };
-    CU_ASSERT_EQUAL_FATAL(vmm_pci_new(w.bus, &callbacks, &w.pci_dev, &w.pci), 0);
+    CU_ASSERT_EQUAL_FATAL(pci_quiet_new(w.bus, &w.pci_dev, &w.pci), 0);
     for (unsigned i = 0; i < CARDS; i++) {
         vmm_pci_begin(&w.cards[i], &identity);
         CU_ASSERT_EQUAL(vmm_pci_add(w.pci, &w.cards[i], i + 1, i == 0), 0);

@@ -31,18 +31,6 @@ struct world {
 
 static struct world w;
 
-static void send_msi(void *context, uint64_t address, uint32_t data)
-{
-    (void)context;
-    (void)address;
-    (void)data;
-}
-
-static void reset(void *context)
-{
-    (void)context;
-}
-
 static void set_sci(void *context, unsigned number, bool high)
 {
     CU_ASSERT_EQUAL(number, 9);
@@ -78,10 +66,9 @@ static int make(void)
 
 static void begin_bus(uint64_t at_ns)
 {
-    const struct vmm_pci_callbacks callbacks = { send_msi, reset, NULL };
 
     w = (struct world) { .bus = vmm_bus_new(), .now_ns = at_ns, .wake_ns = UINT64_MAX };
-    CU_ASSERT_EQUAL_FATAL(vmm_pci_new(w.bus, &callbacks, &w.pci_dev, &w.pci), 0);
+    CU_ASSERT_EQUAL_FATAL(pci_quiet_new(w.bus, &w.pci_dev, &w.pci), 0);
 }
 
 static void begin(uint64_t at_ns)

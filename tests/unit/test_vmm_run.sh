@@ -19,21 +19,10 @@ vmm()
     exec "$VMM" run --memory 16M --kernel "$ECHO" --no-state "$@"
 }
 
-# wait_until COMMAND...
-wait_until()
-{
-    local tries
-    for ((tries = 0; tries < 1500; tries++)); do
-        "$@" && return 0
-        sleep 0.02
-    done
-    return 1
-}
-
 # until_out TEXT: it is in the output
 until_out()
 {
-    wait_until grep -qs -- "$1" "$work/out"
+    wait_until 30 grep -qs -- "$1" "$work/out"
 }
 
 # threads N: it has so many: its vCPUs are there
@@ -70,7 +59,7 @@ tap_is "a panic is told once" "$out $(cat "$work/err")" "panic hawser-vmm: the g
 
 (vmm --append x --cpus 4) &
 PID=$!
-tap_check "without a serial line, with four processors" wait_until threads 5
+tap_check "without a serial line, with four processors" wait_until 30 threads 5
 ended
 tap_is "until SIGTERM" "$STATUS" 12
 
@@ -102,7 +91,7 @@ T"
 
 (vmm --append x --serial stdio) >/dev/full </dev/null 2>"$work/err" &
 PID=$!
-wait_until threads 2
+wait_until 30 threads 2
 ended
 tap_is "output that nobody takes does not end it" "$STATUS $(cat "$work/err")" "12 "
 
@@ -155,25 +144,25 @@ ctl pause >"$work/ctl"
 tap_check "it is reset while it stands" asks reset "^state: paused .*resets: 1 .*last-reset: by order "
 tap_is "and stands" "$(grep -c '^orders' "$work/out")" 1
 ctl resume >"$work/ctl"
-tap_check "then it boots again" wait_until boots 2
+tap_check "then it boots again" wait_until 30 boots 2
 ctl reset >"$work/ctl"
-tap_check "or at once" wait_until boots 3
+tap_check "or at once" wait_until 30 boots 3
 tap_check "and counts on" asks metrics "resets: 2"
 printf '?' >&9
-tap_check "the guest can do that itself" wait_until boots 4
+tap_check "the guest can do that itself" wait_until 30 boots 4
 tap_check "and is told of" asks status "resets: 3 .*last-reset: by the keyboard controller"
 printf '#' >&9
-tap_check "a panic is in its status" wait_until asks status "panicked: yes"
+tap_check "a panic is in its status" wait_until 30 asks status "panicked: yes"
 tap_is "what it wrote last is kept" "$("$VMM" console --api "unix:$work/api" --last | tail -n 1)" "orders"
 out=$(ctl console bytes=100000)
 tap_is "but not for ever" "$? $out" "2 hawser-vmm: bytes: is no number from 0 to 16384; see hawser-vmm(8)"
 : >"$work/console"
 exec 8> >(exec "$VMM" console --api "unix:$work/api" >>"$work/console" 2>&1)
-tap_check "a console is attached" wait_until grep -q orders "$work/console"
+tap_check "a console is attached" wait_until 30 grep -q orders "$work/console"
 seq -s ' ' 1 500 >&8
-tap_check "what is typed there comes back, faster than it is read" wait_until grep -q ' 499 500$' "$work/console"
+tap_check "what is typed there comes back, faster than it is read" wait_until 30 grep -q ' 499 500$' "$work/console"
 printf 'gr\303\274\377.' >&8
-tap_check "each byte of it" wait_until grep -aq "$(printf 'gr\303\274\377\\.')" "$work/console"
+tap_check "each byte of it" wait_until 30 grep -aq "$(printf 'gr\303\274\377\\.')" "$work/console"
 out=$(ctl quit)
 tap_is "it is told to end" "$? $out" "0 "
 exec 8>&-
@@ -196,7 +185,7 @@ tap_is "nobody answers then" "$? $out" \
     "1 hawser-vmm: $work/api: nobody answers: Connection refused; check the path, and that its process runs"
 (vmm --append x --api "unix:$work/api") &
 PID=$!
-tap_check "what is left of its socket is in nobody's way" wait_until asks status "^state: running "
+tap_check "what is left of its socket is in nobody's way" wait_until 30 asks status "^state: running "
 ended
 
 out=$(printf '#' | (vmm --append x --serial stdio --on-panic end 2>"$work/err"))
@@ -205,7 +194,7 @@ tap_is "a panic can end it" "$? $out $(cat "$work/err")" "11 x hawser-vmm: the g
 PID=$!
 exec 9>"$work/in"
 printf '#' >&9
-tap_check "or pause it" wait_until asks status "^state: paused panicked: yes "
+tap_check "or pause it" wait_until 30 asks status "^state: paused panicked: yes "
 exec 9>&-
 ended
 

@@ -17,17 +17,6 @@ trap 'kill -KILL $PID $SERVER 2>/dev/null; rm -rf "$work"' EXIT
 chmod 755 "$work"
 cd "$work" || exit 1
 
-# wait_until COMMAND...
-wait_until()
-{
-    local tries
-    for ((tries = 0; tries < 1500; tries++)); do
-        "$@" && return 0
-        sleep 0.02
-    done
-    return 1
-}
-
 # serve SIZE WORDS...: the state area
 serve()
 {
@@ -35,7 +24,7 @@ serve()
     "$LUN" --lun "file:$work/img?offset=0&size=1M,socket=$work/disk" \
         --state "file:$work/img?offset=4M&size=$1,socket=$work/state" --no-sandbox "${@:2}" >lun.out 2>&1 &
     SERVER=$!
-    wait_until test -S state
+    wait_until 30 test -S state
 }
 
 unserve()
@@ -71,7 +60,7 @@ ctl()
 # says TEXT: on its serial line
 says()
 {
-    wait_until grep -qs -- "$1" out
+    wait_until 30 grep -qs -- "$1" out
 }
 
 # echoes TEXT: what it is sent comes back
@@ -130,7 +119,7 @@ tap_check "its server is killed: it goes on" echoes three
 ctl save
 tap_is "but it cannot be saved now" "$? $(cat ctl.out)" "1 hawser-vmm: save: the state area is not served; see hawser-lun"
 serve 40M
-tap_check "when the server is back" wait_until ctl save-live downtime-ms=200
+tap_check "when the server is back" wait_until 30 ctl save-live downtime-ms=200
 ended
 tap_is "it is saved while it runs" "$STATUS" 15
 tap_check "and all of it is right" inspect "vhost:$work/state" --verify
@@ -146,8 +135,8 @@ tap_is "it is saved while it is paused, too" "$STATUS" 15
 begin run --discard-state
 tap_check "what waits is given up by order" says hello
 printf '?' >&9
-tap_check "it resets itself" wait_until sh -c '[ "$(grep -c hello out)" -ge 2 ]'
-tap_check "and can be saved still" wait_until ctl save
+tap_check "it resets itself" wait_until 30 sh -c '[ "$(grep -c hello out)" -ge 2 ]'
+tap_check "and can be saved still" wait_until 30 ctl save
 ended
 tap_is "with its status" "$STATUS" 15
 begin restore
