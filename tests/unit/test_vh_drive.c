@@ -24,6 +24,7 @@
 #include "storage/vhost/vh_msg.h"
 #include "tests/unit/fail_syscall.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/vh_played.h"
 #include "tests/unit/watch_loop.h"
 
 enum { QUEUE = 16, OPS = 40, SECTORS = 2048 };
@@ -48,33 +49,6 @@ struct server {
 static struct watch_loop loop;
 static struct server server;
 
-static void answer(const struct vh_msg *to, struct vh_msg *msg)
-{
-    msg->request = to->request;
-    msg->flags = VH_VERSION | VH_FLAG_REPLY;
-    CU_ASSERT_EQUAL(vh_msg_send(server.fd, msg), 0);
-}
-
-static void answer_u64(const struct vh_msg *to, uint64_t value)
-{
-    struct vh_msg msg = { 0 };
-
-    vh_msg_put_u64(&msg, value);
-    answer(to, &msg);
-}
-
-static void answer_config(const struct vh_msg *to)
-{
-    struct vh_msg msg = { 0 };
-
-    vh_msg_put_u32(&msg, 0);
-    vh_msg_put_u32(&msg, VH_BLK_CONFIG_BYTES);
-    vh_msg_put_u32(&msg, 0);
-    vh_msg_put_u64(&msg, SECTORS);
-    msg.size = 12 + VH_BLK_CONFIG_BYTES;
-    answer(to, &msg);
-}
-
 static void answer_inflight(const struct vh_msg *to)
 {
     struct vh_msg msg = { .fd_count = 1 };
@@ -85,17 +59,8 @@ static void answer_inflight(const struct vh_msg *to)
     vh_msg_put_u64(&msg, 0);
     vh_msg_put_u32(&msg, 0);
     msg.fds[0] = fd;
-    answer(to, &msg);
+    played_answer(server.fd, to, &msg);
     close(fd);
-}
-
-static void answer_base(const struct vh_msg *to, uint32_t base)
-{
-    struct vh_msg msg = { 0 };
-
-    vh_msg_put_u32(&msg, 0);
-    vh_msg_put_u32(&msg, base);
-    answer(to, &msg);
 }
 
 static void take_memory(struct vh_msg *msg)
@@ -132,18 +97,19 @@ static void serve(struct vh_msg *msg)
 {
     switch ((enum vh_request_id)msg->request) {
     case VH_GET_FEATURES:
-        answer_u64(msg, VH_F_VERSION_1 | VH_F_PROTOCOL_FEATURES | VH_F_INDIRECT_DESC);
+        played_answer_u64(server.fd, msg,
+                          VH_F_VERSION_1 | VH_F_PROTOCOL_FEATURES | VH_F_INDIRECT_DESC);
         break;
     case VH_GET_PROTOCOL_FEATURES:
-        answer_u64(msg, server.protocol);
+        played_answer_u64(server.fd, msg, server.protocol);
         break;
     case VH_GET_QUEUE_NUM:
-        answer_u64(msg, 0);
+        played_answer_u64(server.fd, msg, 0);
         break;
     case VH_GET_CONFIG:
         if (server.starves)
             starve();
-        answer_config(msg);
+        played_answer_config(server.fd, msg, SECTORS, 0);
         break;
     case VH_GET_INFLIGHT_FD:
         answer_inflight(msg);
@@ -163,7 +129,7 @@ static void serve(struct vh_msg *msg)
         break;
     case VH_GET_VRING_BASE:
         if (server.drains)
-            answer_base(msg, 5);
+            played_answer_base(server.fd, msg, 0, 5);
         break;
     case VH_SET_VRING_KICK:
         if (server.kick_fd >= 0)
@@ -178,7 +144,7 @@ static void serve(struct vh_msg *msg)
     case VH_SET_VRING_ENABLE:
         server.starts++;
         if ((msg->flags & VH_FLAG_NEED_REPLY) != 0)
-            answer_u64(msg, 0);
+            played_answer_u64(server.fd, msg, 0);
         break;
     default:
         break;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "tests/unit/fail_alloc.h"
+#include "tests/unit/machine_move.h"
 #include "tests/unit/machine_world.h"
 #include "tests/unit/unit.h"
 
@@ -80,29 +81,13 @@ static void its_console_is_full(void)
     world_end(&world);
 }
 
-static void move(struct world *from, struct world *to, uint8_t *state)
-{
-    struct hw_error error = { 0 };
-    size_t bytes = 0;
-
-    vmm_machine_pause(from->machine);
-    CU_ASSERT_EQUAL(vmm_machine_save(from->machine, state, STATE_BYTES, &bytes, &error), 0);
-    memcpy(vmm_machine_memory(to->machine)->ranges[0].address,
-           vmm_machine_memory(from->machine)->ranges[0].address, BYTES);
-    CU_ASSERT_EQUAL(vmm_machine_load(to->machine, state, bytes, &error), 0);
-    CU_ASSERT_STRING_EQUAL(error.reason, "");
-}
-
 /* Twenty times from machine to machine, with a byte on the way in its serial port each time. */
 static void it_moves(void)
 {
     struct world worlds[2];
-    uint8_t *state = calloc(1, STATE_BYTES);
 
-    if (!world_possible()) {
-        free(state);
+    if (!world_possible())
         return;
-    }
     world_begin(&worlds[0], 1);
     CU_ASSERT_EQUAL(world_boot(&worlds[0], NULL), 0);
     vmm_machine_run(worlds[0].machine);
@@ -115,7 +100,7 @@ static void it_moves(void)
         CU_ASSERT_EQUAL(from->out_count, 1);
         world_say(from, letter);
         world_begin(to, 1);
-        move(from, to, state);
+        machine_move(from->machine, to->machine, STATE_BYTES);
         CU_ASSERT_EQUAL(from->out_count, 1); /* the old one says nothing any more */
         world_end(from);
         vmm_machine_run(to->machine);
@@ -124,7 +109,6 @@ static void it_moves(void)
         CU_ASSERT_EQUAL(to->ends, 0);
     }
     world_end(&worlds[0]);
-    free(state);
 }
 
 static void refused(struct world *world, const uint8_t *state, size_t bytes, int code,

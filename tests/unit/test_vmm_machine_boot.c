@@ -16,6 +16,7 @@
 
 #include "tests/unit/bzimage_image.h"
 #include "tests/unit/fail_alloc.h"
+#include "tests/unit/machine_move.h"
 #include "tests/unit/unit.h"
 #include "vmm-core/kvm/vmm_kvm.h"
 
@@ -188,19 +189,6 @@ static uint8_t *image_of(char first)
     return image;
 }
 
-static void move(struct world *from, struct world *to)
-{
-    uint8_t *state = calloc(1, STATE_BYTES);
-    size_t bytes = 0;
-
-    vmm_machine_pause(from->machine);
-    CU_ASSERT_EQUAL(vmm_machine_save(from->machine, state, STATE_BYTES, &bytes, NULL), 0);
-    memcpy(vmm_machine_memory(to->machine)->ranges[0].address,
-           vmm_machine_memory(from->machine)->ranges[0].address, BYTES);
-    CU_ASSERT_EQUAL(vmm_machine_load(to->machine, state, bytes, NULL), 0);
-    free(state);
-}
-
 /* The other machine has firmware of its own, which the guest never sees. */
 static void firmware_sees_what_it_switches(void)
 {
@@ -219,7 +207,7 @@ static void firmware_sees_what_it_switches(void)
                                10),
                         0);
         CU_ASSERT_EQUAL(vmm_machine_memory(from.machine)->ranges[0].address[0xe0000], 'z');
-        move(&from, &to);
+        machine_move(from.machine, to.machine, STATE_BYTES);
         CU_ASSERT_EQUAL(vmm_machine_console_write(to.machine, (const uint8_t *)"!", 1), 1);
         vmm_machine_run(to.machine);
         wait_out(&to, 2);

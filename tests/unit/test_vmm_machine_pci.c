@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "tests/unit/elf_image.h"
+#include "tests/unit/machine_move.h"
 #include "tests/unit/unit.h"
 #include "vmm-core/kvm/vmm_kvm.h"
 
@@ -128,19 +129,6 @@ static void wait_for(struct world *world, unsigned bytes)
     (void)pthread_mutex_unlock(&world->mutex);
 }
 
-static void move(struct world *from, struct world *to)
-{
-    uint8_t *state = calloc(1, STATE_BYTES);
-    size_t bytes = 0;
-
-    vmm_machine_pause(from->machine);
-    CU_ASSERT_EQUAL(vmm_machine_save(from->machine, state, STATE_BYTES, &bytes, NULL), 0);
-    memcpy(vmm_machine_memory(to->machine)->ranges[0].address,
-           vmm_machine_memory(from->machine)->ranges[0].address, BYTES);
-    CU_ASSERT_EQUAL(vmm_machine_load(to->machine, state, bytes, NULL), 0);
-    free(state);
-}
-
 /* Its timer is on where it goes, too: the alarm goes off there. */
 static void its_button_is_pressed(void)
 {
@@ -158,7 +146,7 @@ static void its_button_is_pressed(void)
     boot(&from, waits, sizeof(waits));
     wait_for(&from, 1);
     CU_ASSERT_EQUAL(from.ends, 0);
-    move(&from, &to);
+    machine_move(from.machine, to.machine, STATE_BYTES);
     end(&from);
     alarm.fd = vmm_machine_alarm_fd(to.machine);
     CU_ASSERT_EQUAL(poll(&alarm, 1, 60000), 1); /* 2.3 seconds after it was switched on */

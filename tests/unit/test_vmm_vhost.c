@@ -16,6 +16,7 @@
 #include "storage/vhost/vh_msg.h"
 #include "tests/unit/blk_world.h"
 #include "tests/unit/fail_alloc.h"
+#include "tests/unit/vh_played.h"
 
 /* --- a server that is played --- */
 
@@ -31,66 +32,29 @@ struct played {
 
 static struct played played;
 
-static void answer(const struct vh_msg *to, struct vh_msg *msg)
-{
-    msg->request = to->request;
-    msg->flags = VH_VERSION | VH_FLAG_REPLY;
-    CU_ASSERT_EQUAL(vh_msg_send(played.fd, msg), 0);
-}
-
-static void answer_u64(const struct vh_msg *to, uint64_t value)
-{
-    struct vh_msg msg = { 0 };
-
-    vh_msg_put_u64(&msg, value);
-    answer(to, &msg);
-}
-
-static void answer_config(const struct vh_msg *to)
-{
-    struct vh_msg msg = { 0 };
-
-    vh_msg_put_u32(&msg, 0);
-    vh_msg_put_u32(&msg, VH_BLK_CONFIG_BYTES);
-    vh_msg_put_u32(&msg, 0);
-    vh_msg_put_u64(&msg, played.sectors);
-    msg.size = 12 + VH_BLK_CONFIG_BYTES;
-    msg.payload[12 + 21] = played.block_exponent;
-    answer(to, &msg);
-}
-
-static void answer_base(const struct vh_msg *to)
-{
-    struct vh_msg msg = { 0 };
-
-    vh_msg_put_u32(&msg, vh_msg_get_u32(to, 0));
-    vh_msg_put_u32(&msg, 0);
-    played.stops++;
-    answer(to, &msg);
-}
-
 static void hear(const struct vh_msg *msg)
 {
     switch ((enum vh_request_id)msg->request) {
     case VH_GET_FEATURES:
-        answer_u64(msg, played.features);
+        played_answer_u64(played.fd, msg, played.features);
         break;
     case VH_GET_PROTOCOL_FEATURES:
-        answer_u64(msg, played.protocol);
+        played_answer_u64(played.fd, msg, played.protocol);
         break;
     case VH_GET_QUEUE_NUM:
-        answer_u64(msg, played.queues);
+        played_answer_u64(played.fd, msg, played.queues);
         break;
     case VH_GET_CONFIG:
-        answer_config(msg);
+        played_answer_config(played.fd, msg, played.sectors, played.block_exponent);
         break;
     case VH_GET_VRING_BASE:
-        answer_base(msg);
+        played.stops++;
+        played_answer_base(played.fd, msg, vh_msg_get_u32(msg, 0), 0);
         break;
     case VH_SET_VRING_ENABLE:
         played.starts++;
         if ((msg->flags & VH_FLAG_NEED_REPLY) != 0)
-            answer_u64(msg, 0);
+            played_answer_u64(played.fd, msg, 0);
         break;
     default:
         break;
