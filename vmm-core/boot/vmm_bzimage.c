@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/hw_cursor.h"
+#include "common/hw_le.h"
 
 /* Fields by their place in the file (boot.rst, "The Real-Mode Kernel Header"). */
 enum {
@@ -30,15 +31,6 @@ enum { SECTOR = 512, SETUP_SECTORS_IF_NONE = 4, PARAGRAPH = 16 };
 enum { PROTOCOL_2_12 = 0x20c, LOADED_HIGH = 1, HAS_ENTRY_64 = 1 };
 enum { LOWEST = 0x100000 };
 
-static uint64_t take(const uint8_t *file, size_t at, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes; i++)
-        value |= (uint64_t)file[at + i] << (8 * i);
-    return value;
-}
-
 bool vmm_bzimage_is(const void *file, size_t bytes)
 {
     return bytes >= MAGIC + 4 && memcmp((const uint8_t *)file + MAGIC, "HdrS", 4) == 0;
@@ -57,7 +49,7 @@ static size_t setup_bytes(const uint8_t *file)
 static int find_kernel(const uint8_t *file, size_t bytes, struct vmm_bzimage *image)
 {
     const size_t setup = setup_bytes(file);
-    const uint64_t kernel = take(file, KERNEL_PARAGRAPHS, 4) * PARAGRAPH;
+    const uint64_t kernel = hw_le_load(file + KERNEL_PARAGRAPHS, 4) * PARAGRAPH;
 
     if (setup > bytes || kernel > bytes - setup || kernel <= VMM_BZIMAGE_ENTRY_64)
         return -EBADMSG;
@@ -77,7 +69,7 @@ int vmm_bzimage_read(const void *file, size_t bytes, struct vmm_bzimage *ret_ima
         return -ENOEXEC;
     if (bytes < VMM_BZIMAGE_HEADER_END)
         return -EBADMSG;
-    if (take(at, VERSION_AT, 2) < PROTOCOL_2_12 || (at[LOAD_FLAGS] & LOADED_HIGH) == 0 ||
+    if (hw_le_load(at + VERSION_AT, 2) < PROTOCOL_2_12 || (at[LOAD_FLAGS] & LOADED_HIGH) == 0 ||
         (at[EXTENDED_FLAGS] & HAS_ENTRY_64) == 0)
         return -EOPNOTSUPP;
     header_end = MAGIC + (size_t)at[JUMP_BYTES];
@@ -89,10 +81,10 @@ int vmm_bzimage_read(const void *file, size_t bytes, struct vmm_bzimage *ret_ima
     rc = find_kernel(at, bytes, &image);
     if (rc < 0)
         return rc;
-    image.load_at = take(at, LOAD_AT, 8);
-    image.memory_bytes = take(at, MEMORY_BYTES, 4);
-    image.command_bytes = (uint32_t)take(at, COMMAND_BYTES, 4);
-    image.initrd_end = take(at, INITRD_LAST, 4) + 1;
+    image.load_at = hw_le_load(at + LOAD_AT, 8);
+    image.memory_bytes = hw_le_load(at + MEMORY_BYTES, 4);
+    image.command_bytes = (uint32_t)hw_le_load(at + COMMAND_BYTES, 4);
+    image.initrd_end = hw_le_load(at + INITRD_LAST, 4) + 1;
     if (image.load_at < LOWEST || image.memory_bytes < image.kernel_bytes ||
         image.load_at > UINT64_MAX - image.memory_bytes)
         return -EBADMSG;

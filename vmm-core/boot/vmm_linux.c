@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/hw_cursor.h"
+#include "common/hw_le.h"
 #include "vmm-core/boot/vmm_boot_priv.h"
 #include "vmm-core/boot/vmm_bzimage.h"
 
@@ -69,12 +70,6 @@ static int place_kernel(const struct vmm_pvh_boot *boot, const struct vmm_pvh_me
     return 0;
 }
 
-static void put(uint8_t *parameters, size_t at, unsigned bytes, uint64_t value)
-{
-    for (unsigned i = 0; i < bytes; i++)
-        parameters[at + i] = (uint8_t)(value >> (8 * i));
-}
-
 static void place_parameters(const struct vmm_pvh_boot *boot, const struct vmm_pvh_memory *memory,
                              const struct vmm_bzimage *image, uint64_t initrd_at)
 {
@@ -85,12 +80,12 @@ static void place_parameters(const struct vmm_pvh_boot *boot, const struct vmm_p
 
     memset(parameters, 0, PARAMETERS_BYTES);
     memcpy(parameters + VMM_BZIMAGE_HEADER_AT, image->header, image->header_bytes);
-    put(parameters, LOADER, 1, LOADER_UNKNOWN);
-    put(parameters, INITRD_AT, 4, initrd_at);
-    put(parameters, INITRD_BYTES, 4, initrd_at != 0 ? boot->initrd_bytes : 0);
-    put(parameters, COMMAND_POINTER, 4, BOOT_COMMAND_AT);
-    put(parameters, RSDP_AT, 8, boot->rsdp_at);
-    put(parameters, MAP_COUNT, 1, count);
+    hw_le_store(parameters + LOADER, 1, LOADER_UNKNOWN);
+    hw_le_store(parameters + INITRD_AT, 4, initrd_at);
+    hw_le_store(parameters + INITRD_BYTES, 4, initrd_at != 0 ? boot->initrd_bytes : 0);
+    hw_le_store(parameters + COMMAND_POINTER, 4, BOOT_COMMAND_AT);
+    hw_le_store(parameters + RSDP_AT, 8, boot->rsdp_at);
+    hw_le_store(parameters + MAP_COUNT, 1, count);
     for (unsigned i = 0; i < count; i++) {
         hw_write_le64(&writer, map[i].at);
         hw_write_le64(&writer, map[i].bytes);

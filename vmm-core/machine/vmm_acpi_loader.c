@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/hw_le.h"
 #include "vmm-core/machine/vmm_acpi_priv.h"
 
 enum { FILES = 2, RSDP = 0, TABLES = 1 };
@@ -71,16 +72,11 @@ static int add_pointer(struct place *place, struct hw_reader *entry)
     struct file *file = find(place, entry, true), *other = find(place, entry, true);
     const uint32_t at = hw_read_le32(entry);
     const uint8_t bytes = hw_read_u8(entry);
-    uint64_t value = 0;
 
     if (file == NULL || other == NULL || (bytes != 4 && bytes != 8) || at > file->count ||
         bytes > file->count - at)
         return -EBADMSG;
-    for (unsigned i = 0; i < bytes; i++)
-        value |= (uint64_t)file->at[at + i] << (8 * i);
-    value += other->guest_at;
-    for (unsigned i = 0; i < bytes; i++)
-        file->at[at + i] = (uint8_t)(value >> (8 * i));
+    hw_le_store(file->at + at, bytes, hw_le_load(file->at + at, bytes) + other->guest_at);
     return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hw_le.h"
 #include "common/hw_vector.h"
 
 enum { SPACES = 2, PORTS = 65536 };
@@ -128,21 +129,6 @@ void vmm_bus_write(struct vmm_bus *bus, enum vmm_space space, uint64_t at, unsig
         vmm_bus_write(bus, space, at + i, 1, value >> (i * 8));
 }
 
-static uint64_t take(const uint8_t *data, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes; i++)
-        value |= (uint64_t)data[i] << (i * 8);
-    return value;
-}
-
-static void put(uint8_t *data, unsigned bytes, uint64_t value)
-{
-    for (unsigned i = 0; i < bytes; i++)
-        data[i] = (uint8_t)(value >> (i * 8));
-}
-
 void vmm_bus_port_io(struct vmm_bus *bus, uint16_t port, bool out, unsigned bytes, size_t count,
                      void *data)
 {
@@ -150,9 +136,9 @@ void vmm_bus_port_io(struct vmm_bus *bus, uint16_t port, bool out, unsigned byte
 
     for (size_t i = 0; i < count; i++, at += bytes) {
         if (out)
-            vmm_bus_write(bus, VMM_PORTS, port, bytes, take(at, bytes));
+            vmm_bus_write(bus, VMM_PORTS, port, bytes, hw_le_load(at, bytes));
         else
-            put(at, bytes, vmm_bus_read(bus, VMM_PORTS, port, bytes));
+            hw_le_store(at, bytes, vmm_bus_read(bus, VMM_PORTS, port, bytes));
     }
 }
 
@@ -162,8 +148,8 @@ void vmm_bus_mmio(struct vmm_bus *bus, uint64_t at, bool write, unsigned bytes, 
 
     for (unsigned i = 0; i < bytes; i += step) {
         if (write)
-            vmm_bus_write(bus, VMM_MMIO, at + i, step, take(data + i, step));
+            vmm_bus_write(bus, VMM_MMIO, at + i, step, hw_le_load(data + i, step));
         else
-            put(data + i, step, vmm_bus_read(bus, VMM_MMIO, at + i, step));
+            hw_le_store(data + i, step, vmm_bus_read(bus, VMM_MMIO, at + i, step));
     }
 }

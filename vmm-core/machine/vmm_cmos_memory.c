@@ -7,6 +7,8 @@
 
 #include "vmm-core/machine/vmm_cmos_priv.h"
 
+#include "common/hw_le.h"
+
 enum {
     FLOPPIES = 0x10,
     EQUIPMENT = 0x14,
@@ -26,10 +28,7 @@ static void put(uint8_t *ram, unsigned at, unsigned bytes, uint64_t value)
 {
     const uint64_t most = (UINT64_C(1) << (8 * bytes)) - 1;
 
-    if (value > most)
-        value = most;
-    for (unsigned i = 0; i < bytes; i++)
-        ram[at + i] = (uint8_t)(value >> (8 * i));
+    hw_le_store(ram + at, bytes, value < most ? value : most);
 }
 
 static void put_sum(uint8_t *ram)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hw_le.h"
 #include "vmm-core/machine/vmm_dev_ids.h"
 
 /* the capability (6.8.2): message control, table, PBA */
@@ -30,15 +31,6 @@ struct vmm_msix {
     void (*watcher)(void *dev);
     void *dev;
 };
-
-static uint64_t take(const uint8_t *at, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes; i++)
-        value |= (uint64_t)at[i] << (i * 8);
-    return value;
-}
 
 /* --- sending --- */
 
@@ -61,8 +53,8 @@ bool vmm_msix_message(const struct vmm_msix *msix, unsigned vector, uint64_t *re
         (control(msix) & (CONTROL_ENABLE | CONTROL_MASK)) != CONTROL_ENABLE ||
         (entry[ENTRY_CONTROL] & ENTRY_MASKED) != 0 || !vmm_pci_may(msix->function, VMM_PCI_MASTER))
         return false;
-    *ret_address = take(entry, 8);
-    *ret_data = (uint32_t)take(entry + ENTRY_DATA, 4);
+    *ret_address = hw_le_load(entry, 8);
+    *ret_data = (uint32_t)hw_le_load(entry + ENTRY_DATA, 4);
     return true;
 }
 
@@ -172,7 +164,7 @@ static void msix_resume(void *dev)
 static bool is_table(const struct vmm_msix *msix)
 {
     for (unsigned vector = 0; vector < msix->vectors; vector++) {
-        const uint64_t word = take(msix->table + vector * ENTRY_BYTES + ENTRY_CONTROL, 4);
+        const uint64_t word = hw_le_load(msix->table + vector * ENTRY_BYTES + ENTRY_CONTROL, 4);
 
         if ((word & ~(uint64_t)ENTRY_MASKED) != 0)
             return false;
@@ -218,12 +210,6 @@ static const struct vmm_dev_ops dev_ops = {
     .fini = msix_fini,
 };
 
-static void put_le32(uint8_t *at, uint32_t value)
-{
-    for (unsigned i = 0; i < sizeof(value); i++)
-        at[i] = (uint8_t)(value >> (i * 8));
-}
-
 static int describe(struct vmm_msix *msix, unsigned bar)
 {
     struct vmm_pci_function *function = msix->function;
@@ -236,8 +222,8 @@ static int describe(struct vmm_msix *msix, unsigned bar)
     msix->capability = (unsigned)at;
     function->config[at + CONTROL] = (uint8_t)(msix->vectors - 1); /* 128 at most: one byte */
     function->writable[at + CONTROL + 1] = CONTROL_ENABLE | CONTROL_MASK;
-    put_le32(function->config + at + TABLE, bar);
-    put_le32(function->config + at + PENDING, VMM_MSIX_PENDING_AT | bar);
+    hw_le_store(function->config + at + TABLE, 4, bar);
+    hw_le_store(function->config + at + PENDING, 4, VMM_MSIX_PENDING_AT | bar);
     return 0;
 }
 

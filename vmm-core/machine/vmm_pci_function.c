@@ -8,25 +8,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/hw_le.h"
 #include "vmm-core/machine/vmm_pci_priv.h"
 
 enum { STATUS_INTERRUPT = 8, STATUS_CAPABILITIES = 16, HEADER_MULTIFUNCTION = 128 };
 enum { CAPABILITY_ALIGN_BYTES = 4, CAPABILITY_MIN_BYTES = 2, CAPABILITY_NEXT = 1 };
-
-static void put(uint8_t *at, unsigned bytes, uint32_t value)
-{
-    for (unsigned i = 0; i < bytes; i++)
-        at[i] = (uint8_t)(value >> (i * 8));
-}
-
-static uint32_t take(const uint8_t *at, unsigned bytes)
-{
-    uint32_t value = 0;
-
-    for (unsigned i = 0; i < bytes; i++)
-        value |= (uint32_t)at[i] << (i * 8);
-    return value;
-}
 
 /* --- set up --- */
 
@@ -35,17 +21,17 @@ void vmm_pci_begin(struct vmm_pci_function *function, const struct vmm_pci_ident
     uint8_t *config = function->config;
 
     memset(function, 0, sizeof(*function));
-    put(config + VMM_PCI_VENDOR, 2, identity->vendor);
-    put(config + VMM_PCI_DEVICE, 2, identity->device);
-    put(config + VMM_PCI_CLASS, 3, identity->class_code);
+    hw_le_store(config + VMM_PCI_VENDOR, 2, identity->vendor);
+    hw_le_store(config + VMM_PCI_DEVICE, 2, identity->device);
+    hw_le_store(config + VMM_PCI_CLASS, 3, identity->class_code);
     config[VMM_PCI_REVISION] = identity->revision;
     config[VMM_PCI_HEADER] = identity->multifunction ? HEADER_MULTIFUNCTION : 0;
-    put(config + VMM_PCI_SUBSYSTEM_VENDOR, 2, identity->subsystem_vendor);
-    put(config + VMM_PCI_SUBSYSTEM, 2, identity->subsystem);
+    hw_le_store(config + VMM_PCI_SUBSYSTEM_VENDOR, 2, identity->subsystem_vendor);
+    hw_le_store(config + VMM_PCI_SUBSYSTEM, 2, identity->subsystem);
     config[VMM_PCI_INTERRUPT_PIN] = identity->pin;
-    put(function->writable + VMM_PCI_COMMAND, 2,
-        VMM_PCI_IO | VMM_PCI_MEMORY | VMM_PCI_MASTER | VMM_PCI_PARITY | VMM_PCI_SERR |
-            VMM_PCI_INTX_DISABLE);
+    hw_le_store(function->writable + VMM_PCI_COMMAND, 2,
+                VMM_PCI_IO | VMM_PCI_MEMORY | VMM_PCI_MASTER | VMM_PCI_PARITY | VMM_PCI_SERR |
+                    VMM_PCI_INTX_DISABLE);
     function->writable[VMM_PCI_CACHE_LINE] = 0xff;
     function->writable[VMM_PCI_LATENCY] = 0xff;
     function->writable[VMM_PCI_INTERRUPT_LINE] = 0xff;
@@ -98,7 +84,7 @@ int vmm_pci_add(struct vmm_pci *pci, struct vmm_pci_function *function, unsigned
 
 bool vmm_pci_may(const struct vmm_pci_function *function, unsigned command)
 {
-    return (take(function->config + VMM_PCI_COMMAND, 2) & command) == command;
+    return (hw_le_load(function->config + VMM_PCI_COMMAND, 2) & command) == command;
 }
 
 static void settle(struct vmm_pci_function *function, unsigned at, unsigned count)
@@ -140,7 +126,7 @@ uint32_t vmm_pci_config_read(const struct vmm_pci_function *function, unsigned a
 
     if (function->reading != NULL)
         function->reading(function->dev, at, bytes);
-    value = take(function->config + at, bytes);
+    value = (uint32_t)hw_le_load(function->config + at, bytes);
     if (function->asserted && at <= VMM_PCI_STATUS && at + bytes > VMM_PCI_STATUS)
         value |= (uint32_t)STATUS_INTERRUPT << ((VMM_PCI_STATUS - at) * 8);
     return value;

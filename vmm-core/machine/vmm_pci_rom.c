@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hw_le.h"
 #include "vmm-core/machine/vmm_dev_ids.h"
 
 enum { HEAD_BYTES = 3, SIGNATURE_0 = 0x55, SIGNATURE_1 = 0xaa, UNIT_BYTES = 512 };
@@ -31,12 +32,7 @@ bool vmm_pci_rom_is(const void *image, size_t bytes)
 
 static uint64_t rom_read(void *dev, uint64_t offset, unsigned bytes)
 {
-    const struct rom *rom = dev;
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes; i++)
-        value |= (uint64_t)rom->image[offset + i] << (8 * i);
-    return value;
+    return hw_le_load(((const struct rom *)dev)->image + offset, bytes);
 }
 
 static void rom_write(void *dev, uint64_t offset, unsigned bytes, uint64_t value)

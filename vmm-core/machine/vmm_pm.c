@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/hw_le.h"
 #include "vmm-core/machine/vmm_dev_ids.h"
 
 enum { SLOT = 1, NUMBER = 3, GSI = 9 };
@@ -128,12 +129,6 @@ void vmm_pm_wake(struct vmm_pm *pm)
 
 /* --- ports --- */
 
-static void put(uint8_t *at, unsigned bytes, uint32_t value)
-{
-    for (unsigned i = 0; i < bytes; i++)
-        at[i] = (uint8_t)(value >> (i * 8));
-}
-
 static uint64_t port_read(void *dev, uint64_t offset, unsigned bytes)
 {
     struct vmm_pm *pm = dev;
@@ -141,12 +136,12 @@ static uint64_t port_read(void *dev, uint64_t offset, unsigned bytes)
     uint64_t value = 0;
 
     update(pm);
-    put(view + PMSTS, 2, pm->status);
-    put(view + PMEN, 2, pm->enable);
-    put(view + PMCNTRL, 2, pm->control | SCI_EN);
-    put(view + PMTMR, 4, (uint32_t)pm->ticks & TIMER_BITS);
-    put(view + GPSTS, 2, pm->gpe_status);
-    put(view + GPEN, 2, pm->gpe_enable);
+    hw_le_store(view + PMSTS, 2, pm->status);
+    hw_le_store(view + PMEN, 2, pm->enable);
+    hw_le_store(view + PMCNTRL, 2, pm->control | SCI_EN);
+    hw_le_store(view + PMTMR, 4, (uint32_t)pm->ticks & TIMER_BITS);
+    hw_le_store(view + GPSTS, 2, pm->gpe_status);
+    hw_le_store(view + GPEN, 2, pm->gpe_enable);
     for (unsigned i = 0; i < bytes && offset + i < VIEW_BYTES; i++)
         value |= (uint64_t)view[offset + i] << (i * 8);
     return value;
@@ -292,10 +287,10 @@ static void begin_function(struct vmm_pm *pm)
 
     vmm_pci_begin(function, &identity);
     function->config[VMM_PCI_INTERRUPT_LINE] = GSI;
-    put(function->config + PMBASE, 2, VMM_PM_BASE | PMBASE_IO);
-    put(function->writable + PMBASE, 2, PMBASE_BITS);
+    hw_le_store(function->config + PMBASE, 2, VMM_PM_BASE | PMBASE_IO);
+    hw_le_store(function->writable + PMBASE, 2, PMBASE_BITS);
     function->config[DEVACTB + DEVACTB_BYTES - 1] = APMC_EN; /* SeaBIOS: SMM is set up already */
-    put(function->writable + DEVACTB, DEVACTB_BYTES, UINT32_MAX);
+    hw_le_store(function->writable + DEVACTB, DEVACTB_BYTES, UINT32_MAX);
     function->config[PMREGMISC] = PMIOSE;
     function->writable[PMREGMISC] = PMIOSE;
     function->changed = changed;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/hw_le.h"
 #include "vmm-core/machine/vmm_dev_ids.h"
 
 enum { CONTROL_A = 0x92, APM = 0xb2, DEBUG = 0x402, PVPANIC = 0x505 };
@@ -61,8 +62,7 @@ static void apm_write(void *dev, uint64_t offset, unsigned bytes, uint64_t value
 {
     struct ports *ports = dev;
 
-    for (unsigned i = 0; i < bytes; i++)
-        ports->apm[offset + i] = (uint8_t)(value >> (i * 8));
+    hw_le_store(ports->apm + offset, bytes, value);
 }
 
 /* --- 402h --- */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hw_le.h"
 #include "vmm-core/machine/vmm_dev_ids.h"
 
 /* The queues behind STATISTICS count by what was agreed to (5.5.2), and there is one use of them.
@@ -33,15 +34,6 @@ struct vmm_virtio_balloon {
     uint64_t stats[VMM_VIRTIO_BALLOON_STATS];
     struct vh_chain chain;
 };
-
-static uint64_t take(const uint8_t *at, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes; i++)
-        value |= (uint64_t)at[i] << (i * 8);
-    return value;
-}
 
 /* `size` bytes of what the driver gives, from `at` on, or how many there are. */
 static size_t copy_out(const struct vh_chain *chain, size_t at, uint8_t *bytes, size_t size)
@@ -102,7 +94,7 @@ static unsigned drop_named(const struct vmm_virtio_balloon *balloon, unsigned mo
                                    sizeof(numbers)) /
                 NUMBER_BYTES;
         for (unsigned i = 0; i < count && done < most; i++, done++)
-            add_page(balloon, &run, take(numbers + (size_t)i * NUMBER_BYTES, NUMBER_BYTES));
+            add_page(balloon, &run, hw_le_load(numbers + (size_t)i * NUMBER_BYTES, NUMBER_BYTES));
     } while (count == BATCH && done < most);
     drop_run(balloon, &run);
     return done;
@@ -182,11 +174,11 @@ static void read_stats(struct vmm_virtio_balloon *balloon)
     vmm_virtio_unpop(balloon->virtio, STATISTICS, 1);
     balloon->known = 0;
     for (size_t i = 0; i < count; i++) {
-        const uint64_t tag = take(bytes + i * STAT_BYTES, 2);
+        const uint64_t tag = hw_le_load(bytes + i * STAT_BYTES, 2);
 
         if (tag >= VMM_VIRTIO_BALLOON_STATS)
             continue;
-        balloon->stats[tag] = take(bytes + i * STAT_BYTES + 2, 8);
+        balloon->stats[tag] = hw_le_load(bytes + i * STAT_BYTES + 2, 8);
         balloon->known |= 1U << tag;
     }
 }
@@ -207,7 +199,7 @@ static uint64_t pages_at(const struct vmm_virtio_balloon *balloon, unsigned at)
     uint8_t le[4];
 
     vmm_virtio_config(balloon->virtio, at, le, sizeof(le));
-    return take(le, sizeof(le));
+    return hw_le_load(le, sizeof(le));
 }
 
 static void set_pages(struct vmm_virtio_balloon *balloon, unsigned at, uint64_t pages)

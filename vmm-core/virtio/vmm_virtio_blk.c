@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hw_le.h"
 #include "vmm-core/machine/vmm_dev_ids.h"
 
 enum { BLOCK_DEVICE = 2, STORAGE_CLASS = 0x010000, CAPACITY_BYTES = 8 };
@@ -278,19 +279,9 @@ static void blk_resume(void *dev)
     vmm_virtio_resume(blk->virtio);
 }
 
-static void put_capacity(uint8_t bytes[CAPACITY_BYTES], uint64_t sectors)
-{
-    for (unsigned i = 0; i < CAPACITY_BYTES; i++)
-        bytes[i] = (uint8_t)(sectors >> (i * 8));
-}
-
 static uint64_t capacity(const struct vmm_virtio_blk *blk)
 {
-    uint64_t sectors = 0;
-
-    for (unsigned i = 0; i < CAPACITY_BYTES; i++)
-        sectors |= (uint64_t)vmm_vhost_config(blk->link)[i] << (i * 8);
-    return sectors;
+    return hw_le_load(vmm_vhost_config(blk->link), CAPACITY_BYTES);
 }
 
 /* The guest knows the disk by this size. */
@@ -305,7 +296,7 @@ static void blk_state(void *dev, struct vmm_state *state)
     vmm_virtio_state(blk->virtio, state);
     if (!state->loading || state->wrong)
         return;
-    put_capacity(bytes, sectors);
+    hw_le_store(bytes, CAPACITY_BYTES, sectors);
     vmm_virtio_configure(blk->virtio, 0, bytes, sizeof(bytes));
     blk->missed = true;
 }

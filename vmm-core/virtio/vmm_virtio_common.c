@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "common/hw_le.h"
 #include "vmm-core/virtio/vmm_virtio_priv.h"
 
 enum common_field {
@@ -39,12 +40,6 @@ static struct virtio_queue *chosen(const struct vmm_virtio *virtio)
 
 /* --- reads --- */
 
-static void put(uint8_t *at, unsigned bytes, uint64_t value)
-{
-    for (unsigned i = 0; i < bytes; i++)
-        at[i] = (uint8_t)(value >> (i * 8));
-}
-
 static uint32_t half(uint64_t features, uint32_t select)
 {
     return select < HALVES ? (uint32_t)(features >> (select * HALF_BITS)) : 0;
@@ -57,36 +52,33 @@ static void render(const struct vmm_virtio *virtio, uint8_t out[COMMON_BYTES])
     const struct virtio_queue *queue = chosen(virtio);
 
     memset(out, 0, COMMON_BYTES);
-    put(out + DEVICE_SELECT, 4, virtio->device_select);
-    put(out + DEVICE_FEATURES, 4, half(virtio_offered(virtio), virtio->device_select));
-    put(out + DRIVER_SELECT, 4, virtio->driver_select);
-    put(out + DRIVER_FEATURES, 4, half(virtio->driver_features, virtio->driver_select));
-    put(out + CONFIG_VECTOR, 2, virtio->config_vector);
-    put(out + QUEUE_COUNT, 2, virtio->kind->queues);
+    hw_le_store(out + DEVICE_SELECT, 4, virtio->device_select);
+    hw_le_store(out + DEVICE_FEATURES, 4, half(virtio_offered(virtio), virtio->device_select));
+    hw_le_store(out + DRIVER_SELECT, 4, virtio->driver_select);
+    hw_le_store(out + DRIVER_FEATURES, 4, half(virtio->driver_features, virtio->driver_select));
+    hw_le_store(out + CONFIG_VECTOR, 2, virtio->config_vector);
+    hw_le_store(out + QUEUE_COUNT, 2, virtio->kind->queues);
     out[DEVICE_STATUS] = virtio->status;
     out[GENERATION] = virtio->generation;
-    put(out + QUEUE_SELECT, 2, virtio->queue_select);
+    hw_le_store(out + QUEUE_SELECT, 2, virtio->queue_select);
     if (queue == NULL)
         return;
-    put(out + QUEUE_SIZE, 2, queue->size);
-    put(out + QUEUE_VECTOR, 2, queue->vector);
-    put(out + QUEUE_ENABLE, 2, queue->enabled);
-    put(out + QUEUE_NOTIFY_OFF, 2, virtio->queue_select);
+    hw_le_store(out + QUEUE_SIZE, 2, queue->size);
+    hw_le_store(out + QUEUE_VECTOR, 2, queue->vector);
+    hw_le_store(out + QUEUE_ENABLE, 2, queue->enabled);
+    hw_le_store(out + QUEUE_NOTIFY_OFF, 2, virtio->queue_select);
     for (size_t i = 0; i < QUEUE_PARTS; i++)
-        put(out + QUEUE_ADDRESSES + i * ADDRESS_BYTES, ADDRESS_BYTES, queue->parts[i]);
+        hw_le_store(out + QUEUE_ADDRESSES + i * ADDRESS_BYTES, ADDRESS_BYTES, queue->parts[i]);
 }
 
 uint64_t virtio_common_read(const struct vmm_virtio *virtio, unsigned at, unsigned bytes)
 {
     uint8_t all[COMMON_BYTES];
-    uint64_t value = 0;
 
     if (at >= COMMON_BYTES || bytes > COMMON_BYTES - at)
         return 0;
     render(virtio, all);
-    for (unsigned i = 0; i < bytes; i++)
-        value |= (uint64_t)all[at + i] << (i * 8);
-    return value;
+    return hw_le_load(all + at, bytes);
 }
 
 /* --- writes --- */

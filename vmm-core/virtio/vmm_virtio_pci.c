@@ -7,22 +7,13 @@
 
 #include "vmm-core/virtio/vmm_virtio_priv.h"
 
+#include "common/hw_le.h"
+
 /* struct virtio_pci_cap (4.1.4) and what follows it in two of its types */
 enum { CAPABILITY_ID = 9, CAPABILITY_BYTES = 16, MORE_BYTES = 4 };
 enum { CAP_LEN = 2, CAP_TYPE = 3, CAP_BAR = 4, CAP_OFFSET = 8, CAP_LENGTH = 12, CAP_MORE = 16 };
 enum { TYPE_COMMON = 1, TYPE_NOTIFY = 2, TYPE_ISR = 3, TYPE_DEVICE = 4, TYPE_ACCESS = 5 };
 enum { VENDOR = 0x1af4, FIRST_DEVICE = 0x1040, SUBSYSTEM = 0x1100, REVISION = 1, INTA = 1 };
-
-static void put_le32(uint8_t *at, uint32_t value)
-{
-    for (unsigned i = 0; i < sizeof(value); i++)
-        at[i] = (uint8_t)(value >> (i * 8));
-}
-
-static uint32_t take_le32(const uint8_t *at)
-{
-    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
 
 /* --- the BAR --- */
 
@@ -103,8 +94,8 @@ static struct access access_of(const struct vmm_virtio *virtio)
 {
     const uint8_t *capability = virtio->function.config + virtio->access;
     const uint8_t i = capability[CAP_BAR];
-    struct access access = { .offset = take_le32(capability + CAP_OFFSET),
-                             .bytes = take_le32(capability + CAP_LENGTH) };
+    struct access access = { .offset = (uint32_t)hw_le_load(capability + CAP_OFFSET, 4),
+                             .bytes = (uint32_t)hw_le_load(capability + CAP_LENGTH, 4) };
     const struct vmm_pci_window *bar = &virtio->function.windows[i < VMM_PCI_BARS ? i : 0];
 
     if (i < VMM_PCI_BARS && (access.bytes == 1 || access.bytes == 2 || access.bytes == 4) &&
@@ -126,16 +117,14 @@ static void reading(void *dev, unsigned at, unsigned count)
     struct vmm_virtio *virtio = dev;
     uint8_t *data = virtio->function.config + virtio->access + CAP_MORE;
     struct access access;
-    uint64_t value;
 
     if (!is_data(virtio, at, count))
         return;
     access = access_of(virtio);
     if (access.bar == NULL)
         return;
-    value = access.bar->ops->read(access.bar->dev, access.offset, access.bytes);
-    for (unsigned i = 0; i < access.bytes; i++)
-        data[i] = (uint8_t)(value >> (i * 8));
+    hw_le_store(data, access.bytes,
+                access.bar->ops->read(access.bar->dev, access.offset, access.bytes));
 }
 
 static void write_through(struct vmm_virtio *virtio)
@@ -144,7 +133,8 @@ static void write_through(struct vmm_virtio *virtio)
     const struct access access = access_of(virtio);
 
     if (access.bar != NULL)
-        access.bar->ops->write(access.bar->dev, access.offset, access.bytes, take_le32(data));
+        access.bar->ops->write(access.bar->dev, access.offset, access.bytes,
+                               (uint32_t)hw_le_load(data, 4));
 }
 
 /* All at once is a reset or a load, which is no access of the guest. */
@@ -190,8 +180,8 @@ static int add(struct vmm_virtio *virtio, uint8_t type, unsigned page, uint32_t 
     function->config[at + CAP_LEN] = (uint8_t)bytes;
     function->config[at + CAP_TYPE] = type;
     function->config[at + CAP_BAR] = VMM_VIRTIO_BAR;
-    put_le32(function->config + at + CAP_OFFSET, page * PAGE_BYTES);
-    put_le32(function->config + at + CAP_LENGTH, length);
+    hw_le_store(function->config + at + CAP_OFFSET, 4, page * PAGE_BYTES);
+    hw_le_store(function->config + at + CAP_LENGTH, 4, length);
     return at;
 }
 
@@ -222,7 +212,7 @@ static int add_capabilities(struct vmm_virtio *virtio)
         at = add(virtio, TYPE_NOTIFY, NOTIFY_PAGE, kind->queues * NOTIFY_BYTES, MORE_BYTES);
     if (at < 0)
         return at;
-    put_le32(virtio->function.config + at + CAP_MORE, NOTIFY_BYTES);
+    hw_le_store(virtio->function.config + at + CAP_MORE, 4, NOTIFY_BYTES);
     return add_access(virtio);
 }
 
