@@ -9,7 +9,8 @@
 #   host_boot t cable=a:0:10.90.1.1/24 disk=FILE ...; host_run t 30 'target_start ...'; host_cut t
 #
 # Everything lives in $HOSTS_DIR and ends with the script. A host that outlives its time is killed.
-# The library prints nothing but errors; it must not know what is tested.
+# The library prints nothing but errors (and host_ending, what the programs said); it must not know
+# what is tested.
 
 HOSTS_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 HOST_LIFE_S=${HOST_LIFE_S:-900} # no host lives longer, whatever happens to the test
@@ -174,6 +175,17 @@ host_run()
     done
     host_alive "$name" && return 124
     return 125
+}
+
+# host_ending NAME: the script's end; what the programs in the host said, if something failed.
+host_ending()
+{
+    # shellcheck disable=SC2016,SC2154
+    if [ "$tap_failed" -gt 0 ]; then
+        host_run "$1" 30 'for log in /run/*.log /run/*.serial /run/*.console; do [ ! -f $log ] || { echo "$log:"; tail -n 20 $log; }; done'
+        tap_comment "$HOST_OUTPUT"
+    fi
+    tap_done
 }
 
 # host_send NAME COMMAND: starts a command without waiting; host_run's answer is then this one's

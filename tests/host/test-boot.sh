@@ -30,16 +30,6 @@ tree_disk()
     rm -rf "$tree" "$grub"
 }
 
-# What the programs said, if something failed.
-ending()
-{
-    if [ "$tap_failed" -gt 0 ]; then
-        host_run m 30 'for log in /run/*.log /run/vmm.serial; do echo "$log:"; tail -n 20 $log; done'
-        tap_comment "$HOST_OUTPUT"
-    fi
-    tap_done
-}
-
 [ -r "$BIOS" ] || tap_skip_all "no SeaBIOS: the package seabios is not installed"
 hosts_begin "$BIN/vmm-core/run/hawser-vmm" "$BIN/storage/serve/hawser-lun"
 tree_disk
@@ -47,7 +37,7 @@ host_boot m memory=1024 'kernel=nohz=off highres=off' "disk=$HOSTS_DIR/tree.img"
 host_ready m
 host_run m 60 vmm_ready
 tap_is "the host has KVM" "$?" 0
-[ "$tap_failed" -eq 0 ] || ending
+[ "$tap_failed" -eq 0 ] || host_ending m
 
 host_run m 150 'vmm_firmware --memory 64M --no-reboot'
 tap_is "SeaBIOS finds nothing to boot, and ends" "$? $(grep -o 'No bootable device' <<<"$HOST_OUTPUT")" \
@@ -67,4 +57,4 @@ tap_is "SeaBIOS boots GRUB, which boots Linux" \
     "$? $(grep -oE 'GRUB boots|^@cpus.*|^@complaints.*' <<<"$HOST_OUTPUT")" "0 GRUB boots
 @cpus 2
 @complaints 0"
-ending
+host_ending m

@@ -69,17 +69,7 @@ inner()
 step()
 {
     check "$@"
-    [ "$tap_failed" -eq 0 ] || ending
-}
-
-# What the programs said, if something failed.
-ending()
-{
-    if [ "$tap_failed" -gt 0 ]; then
-        host_run m 30 'for log in /run/*.log /run/*.serial; do echo "$log:"; tail -n 20 $log; done'
-        tap_comment "$HOST_OUTPUT"
-    fi
-    tap_done
+    [ "$tap_failed" -eq 0 ] || host_ending m
 }
 
 hosts_begin "$BIN/../storage/serve/hawser-lun" "$BIN/lab/hawser-lun-no-log" "$BIN/host/dmaread"
@@ -110,4 +100,4 @@ tap_is "every page that it read from disk 0 is right" "$kept" 0
 tap_is "without the log all that it read from disk 1 is lost" "$lost" "$PAGES"
 step "it reads on where it is now" answers m 60 'inner_say b clear 20 && inner_say b read 50' '^@read 0 0$'
 step "and reads what the disks hold" answers m 60 'inner_say b check 50' '^@check 0 0$'
-ending
+host_ending m

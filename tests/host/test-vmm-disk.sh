@@ -32,23 +32,13 @@ disk_image()
     rm -rf "$root" "$tree"
 }
 
-# What the programs said, if something failed.
-ending()
-{
-    if [ "$tap_failed" -gt 0 ]; then
-        host_run m 30 'for log in /run/*.log /run/vmm.serial; do echo "$log:"; tail -n 20 $log; done'
-        tap_comment "$HOST_OUTPUT"
-    fi
-    tap_done
-}
-
 # step NAME SECONDS COMMAND: in the host; the rest makes no sense without it
 step()
 {
     local status=0
     host_run m "$2" "$3" || status=$?
     tap_is "$1" "$status" 0
-    [ "$status" -eq 0 ] || { tap_comment "$HOST_OUTPUT"; ending; }
+    [ "$status" -eq 0 ] || { tap_comment "$HOST_OUTPUT"; host_ending m; }
 }
 
 # ends NAME SECONDS STATUS LINES: the guest ends so, having said that
@@ -124,4 +114,4 @@ host_run m 30 "disk_ends 20 >/dev/null"
 tap_is "which is its end" "$?" 14
 host_run m 10 'tail -n 1 /run/vmm.log'
 tap_check "with the reason" grep -q '^hawser-vmm: VM: the server of disk /run/q.sock is lost, and kept no record of its requests .*; check the disk' <<<"$HOST_OUTPUT"
-ending
+host_ending m

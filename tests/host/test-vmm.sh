@@ -28,16 +28,6 @@ linux_disk()
     rm -rf "$root" "$HOSTS_DIR/tree"
 }
 
-# What the programs said, if something failed.
-ending()
-{
-    if [ "$tap_failed" -gt 0 ]; then
-        host_run m 30 'for log in /run/vmm.log /run/vmm.serial /run/vmm.console; do echo "$log:"; tail -n 20 $log; done'
-        tap_comment "$HOST_OUTPUT"
-    fi
-    tap_done
-}
-
 # between LEAST NUMBER MOST
 between()
 {
@@ -51,7 +41,7 @@ host_boot m memory=1024 'kernel=nohz=off highres=off' "disk=$HOSTS_DIR/linux.img
 host_ready m
 host_run m 60 vmm_ready
 tap_is "the host has KVM" "$?" 0
-[ "$tap_failed" -eq 0 ] || ending
+[ "$tap_failed" -eq 0 ] || host_ending m
 host_run m 30 vmm_network
 host_run m 240 'vmm_linux --cpus 2 --balloon 8M --net tap=tap0,mac=52:54:00:12:34:56'
 status=$?
@@ -106,4 +96,4 @@ tap_is "it boots from the file that is installed, too, and ends" "$? $(grep -E '
 host_run m 240 vmm_powerdown
 tap_is "its power button, pressed by hawser-vmm ctl, shuts Linux down" "$? $HOST_OUTPUT" "0 @waits
 @pressed"
-ending
+host_ending m

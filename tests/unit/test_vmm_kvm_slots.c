@@ -44,6 +44,19 @@ static uint64_t segment_bits(unsigned segment)
     return UINT64_C(0xf) << (segment * 4);
 }
 
+/* A guest with RAM in its segment, whose writes are noted. Returns its ROM, for free(). */
+static void *begin_noting(struct kvm_guest *guest)
+{
+    void *rom = aligned_alloc(4096, VMM_KVM_ROM_BYTES);
+
+    memset(rom, 0xff, VMM_KVM_ROM_BYTES);
+    kvm_guest_begin(guest, writes, sizeof(writes));
+    CU_ASSERT_EQUAL_FATAL(vmm_kvm_set_rom(guest->kvm, rom), 0);
+    CU_ASSERT_EQUAL(vmm_kvm_show(guest->kvm, SEGMENT, VMM_KVM_RAM), 0);
+    CU_ASSERT_EQUAL(vmm_kvm_log_dirty(guest->kvm, true), 0);
+    return rom;
+}
+
 static void notes_what_is_written_there(void)
 {
     uint64_t bits[PAGES / 64];
@@ -52,12 +65,7 @@ static void notes_what_is_written_there(void)
 
     if (!kvm_guest_possible())
         return;
-    rom = aligned_alloc(4096, VMM_KVM_ROM_BYTES);
-    memset(rom, 0xff, VMM_KVM_ROM_BYTES);
-    kvm_guest_begin(&guest, writes, sizeof(writes));
-    CU_ASSERT_EQUAL_FATAL(vmm_kvm_set_rom(guest.kvm, rom), 0);
-    CU_ASSERT_EQUAL(vmm_kvm_show(guest.kvm, SEGMENT, VMM_KVM_RAM), 0);
-    CU_ASSERT_EQUAL(vmm_kvm_log_dirty(guest.kvm, true), 0);
+    rom = begin_noting(&guest);
     kvm_guest_run_to(&guest, 2);
     memset(bits, 0xee, sizeof(bits));
     CU_ASSERT_EQUAL(vmm_kvm_dirty(guest.kvm, 0, bits), 0);
@@ -81,12 +89,7 @@ static void loses_nothing_when_the_view_changes(void)
 
     if (!kvm_guest_possible())
         return;
-    rom = aligned_alloc(4096, VMM_KVM_ROM_BYTES);
-    memset(rom, 0xff, VMM_KVM_ROM_BYTES);
-    kvm_guest_begin(&guest, writes, sizeof(writes));
-    CU_ASSERT_EQUAL_FATAL(vmm_kvm_set_rom(guest.kvm, rom), 0);
-    CU_ASSERT_EQUAL(vmm_kvm_show(guest.kvm, SEGMENT, VMM_KVM_RAM), 0);
-    CU_ASSERT_EQUAL(vmm_kvm_log_dirty(guest.kvm, true), 0);
+    rom = begin_noting(&guest);
     kvm_guest_run_to(&guest, 1);
     CU_ASSERT_EQUAL(vmm_kvm_show(guest.kvm, SEGMENT, VMM_KVM_RAM), 0); /* no change */
     CU_ASSERT_EQUAL(vmm_kvm_show(guest.kvm, SEGMENT, VMM_KVM_RAM_READ_ONLY), 0);
